@@ -1,0 +1,75 @@
+"""Settings: four sources in order, unknown keys with their nearest neighbour, origins told."""
+
+from __future__ import annotations
+
+import pytest
+
+from scheduler.errors import Refused
+from scheduler.settings import Settings, known_keys, load_settings
+
+
+def write(tmp_path, text):
+    path = tmp_path / "outfield.toml"
+    path.write_text(text)
+    return path
+
+
+def test_flags_beat_environment_beats_file_beats_defaults(tmp_path):
+    file = write(tmp_path, '[server]\nport = 1\nhost = "a"\n[farm]\nname = "f"\nlease_s = 30\n')
+    loaded = load_settings(
+        file=file,
+        environment={"OUTFIELD_SERVER__HOST": "b", "OUTFIELD_SERVER__PORT": "2", "OUTFIELD_TOKEN": "t", "HOME": "/"},
+        flags={"server.port": 3, "server.database": None},
+    )
+    assert (loaded.settings.server.port, loaded.settings.server.host, loaded.settings.farm.name) == (3, "b", "f")
+    assert loaded.origin["server.port"] == "flag"
+    assert loaded.origin["server.host"] == "environment"
+    assert loaded.origin["farm.name"] == str(file)
+    assert "farm.grace_s" not in loaded.origin
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[server]\nprot = 1\n", "server.port"),
+        ("[sever]\nport = 1\n", "server.port"),
+        ("[farm]\nlease = 1\n", "farm.lease_s"),
+    ],
+)
+def test_unknown_keys_name_their_nearest_neighbour(tmp_path, text, words):
+    with pytest.raises(Refused) as error:
+        load_settings(file=write(tmp_path, text), environment={})
+    assert error.value.code == "settings_unknown"
+    assert words in error.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[server]\nport = 99999\n", "server.port"),
+        ("[server]\nport = 'x'\n", "server.port"),
+        ("not toml", "not TOML"),
+        ("port = 1\n", "must stand in a section"),
+    ],
+)
+def test_wrong_values_say_where(tmp_path, text, words):
+    with pytest.raises(Refused, match=words):
+        load_settings(file=write(tmp_path, text), environment={})
+
+
+def test_a_missing_file_says_so(tmp_path):
+    with pytest.raises(Refused, match="cannot be read"):
+        load_settings(file=tmp_path / "none.toml", environment={})
+
+
+def test_environment_values_are_toml_where_they_can_be(tmp_path):
+    environment = {"OUTFIELD_SERVER__OUTPUT_ROOTS": '["/proj", "/cache"]', "OUTFIELD_FARM__NAME": "night shift"}
+    settings = load_settings(file=write(tmp_path, ""), environment=environment).settings
+    assert [str(root) for root in settings.server.output_roots] == ["/proj", "/cache"]
+    assert settings.farm.name == "night shift"
+
+
+def test_settings_are_frozen_and_every_key_is_described():
+    with pytest.raises(Exception, match="frozen"):
+        Settings().server.port = 1
+    assert all(field.description for field in known_keys().values())
