@@ -1,0 +1,119 @@
+"""The store as the rest of the scheduler sees it: a writer, readers, blobs, and folders with a meaning."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlmodel import Session
+
+from scheduler.errors import Unavailable
+from scheduler.store.blobs import BlobStore
+from scheduler.store.engine import ActiveLock, database_url, open_engine, reading
+from scheduler.store.migrating import migrate
+from scheduler.store.writer import Query, Transaction, Writer
+
+Result = TypeVar("Result")
+
+
+class Folders:
+    """Where things lie in the data folder."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self.blobs = data / "blobs"
+        self.frames = data / "frames"
+        self.staging = data / "staging"
+        self.logs = data / "logs"
+        self.previews = data / "previews"
+
+    def make(self) -> None:
+        """Make them, for the farm's user alone."""
+        self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for folder in (self.blobs, self.frames, self.staging, self.logs, self.previews):
+            folder.mkdir(exist_ok=True, mode=0o700)
+
+    def attempt(self, task: int, attempt: int) -> Path:
+        """Where an attempt's files are staged."""
+        return self.staging / str(task) / str(attempt)
+
+    def log(self, job: int, task: int, attempt: int) -> Path:
+        """The log of one attempt."""
+        return self.logs / f"{job:05d}" / f"{task}.{attempt}.log"
+
+
+class Store:
+    """Truth on disk. Open it once per process; close it last."""
+
+    def __init__(self, data: Path, database: str | None = None) -> None:
+        """Take the active scheduler's lock, migrate, open.
+
+        Raises:
+            Unavailable: another scheduler is active on this database, or the disk cannot be used.
+        """
+        self.folders = Folders(data)
+        try:
+            self.folders.make()
+        except OSError as error:
+            raise Unavailable(
+                f"The data folder {data} cannot be used: {error.strerror}.", code="data_folder"
+            ) from error
+        url = database_url(database, data)
+        self._write_engine = open_engine(url)
+        self._lock = ActiveLock(self._write_engine, data)
+        if not self._lock.acquire():
+            self._write_engine.dispose()
+            raise Unavailable(
+                f"Another scheduler is already active on {data}.",
+                code="already_active",
+                hint="Stop it first, or start this one with another --data folder.",
+            )
+        migrate(self._write_engine, data)
+        self._read_engine = open_engine(url, read_only=True)
+        self.writer = Writer(self._write_engine)
+        self.blobs = BlobStore(self.folders.blobs)
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._write_engine.dialect.name
+
+    def write(self, change: Callable[[Transaction], Result]) -> Result:
+        """Run a change and wait for its commit."""
+        return self.writer.write(change)
+
+    async def awrite(self, change: Callable[[Transaction], Result]) -> Result:
+        """Run a change and await its commit."""
+        return await asyncio.wrap_future(self.writer.submit(change))
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session for reading one consistent snapshot."""
+        with reading(self._read_engine) as session:
+            yield session
+
+    def rows(self, query: Query) -> list[tuple[Any, ...]]:
+        """Run a hot-road query without parameters on a reading connection."""
+        connection = self._read_engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            cursor.execute(query.sqlite if self.dialect == "sqlite" else query.postgresql)
+            return cursor.fetchall()
+        finally:
+            connection.rollback()
+            connection.close()
+
+    def free_bytes(self) -> int:
+        """Free space where the data lies."""
+        return shutil.disk_usage(self.folders.data).free
+
+    def close(self) -> None:
+        """Finish what is being written and let go of everything."""
+        self.writer.close()
+        self._read_engine.dispose()
+        self._lock.release()
+        self._write_engine.dispose()
