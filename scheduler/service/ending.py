@@ -1,0 +1,153 @@
+"""How an attempt ends: completed, delivered (files to be verified), failed, given back, expired.
+
+Each function is one conditional statement behind the fence (task, attempt, secret) and what follows from it. False
+means stale: nothing was changed, and the worker must drop the work.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+from scheduler.domain.retrying import FailedAttempt, FailureClass, decide_retry
+from scheduler.domain.states import AttemptStatus, TaskStatus
+from scheduler.protocol.work import Report
+from scheduler.service.ledger import Ledger
+from scheduler.service.suspecting import judge
+from scheduler.store import hot
+from scheduler.store.writer import Transaction
+
+MESSAGE_MAX = 4000
+"""Characters of a failure message that are kept."""
+
+_OPEN_ATTEMPTS = (AttemptStatus.LEASED.value, AttemptStatus.LOST.value)
+
+
+def complete(
+    tx: Transaction,
+    ledger: Ledger,
+    task: int,
+    attempt: int,
+    secret: str,
+    *,
+    seconds: float | None = None,
+    output: dict[str, Any] | None = None,
+) -> bool:
+    """The task has succeeded. Late work of a lost lease counts as long as nobody else has taken the task."""
+    text = json.dumps(output) if output is not None else None
+    before = TaskStatus.LEASED
+    rows = tx.rows(hot.COMPLETE, (text, task, attempt, secret, before.value))
+    if not rows:
+        before = TaskStatus.READY
+        rows = tx.rows(hot.COMPLETE, (text, task, attempt, secret, before.value))
+    if not rows:
+        return False
+    step_id, feeds, worker = rows[0]
+    ledger.move(int(step_id), before, TaskStatus.SUCCEEDED)
+    ledger.end_lease(task, attempt)
+    tx.run(hot.ATTEMPT_SUCCEEDED, (ledger.now_s, seconds, task, attempt))
+    if feeds is not None:
+        _feed(tx, ledger, int(feeds))
+    judge(tx, ledger, worker, succeeded=True, seconds=seconds or 0.0, failure=FailureClass.INFRA)
+    return True
+
+
+def _feed(tx: Transaction, ledger: Ledger, reducer: int) -> None:
+    """One part less for the reducer to wait for."""
+    waiting, step_id, status = tx.rows(hot.FEED, (reducer,))[0]
+    if int(waiting) <= 0 and status == TaskStatus.BLOCKED.value and tx.run(hot.UNBLOCK, (reducer,)):
+        ledger.move(int(step_id), TaskStatus.BLOCKED, TaskStatus.READY)
+
+
+def deliver(tx: Transaction, ledger: Ledger, report: Report) -> bool:
+    """The attempt's files are staged; from now on the scheduler itself holds the lease until they are published."""
+    rows = tx.rows(hot.CURRENT, (report.task, report.attempt, report.secret))
+    if (
+        not rows
+        or rows[0][7] not in _OPEN_ATTEMPTS
+        or rows[0][3] not in (TaskStatus.LEASED.value, TaskStatus.READY.value)
+    ):
+        # The same delivery again (its answer was lost) is taken again; whatever else is stale.
+        return bool(rows) and rows[0][7] == AttemptStatus.PUBLISHING.value
+    manifest = msgspec.json.encode(report.files).decode()
+    tx.run(hot.ATTEMPT_DELIVERED, (manifest, report.seconds, report.task, report.attempt))
+    if tx.run(hot.HOLD, (report.task, report.attempt)):
+        ledger.move(int(rows[0][0]), TaskStatus.READY, TaskStatus.LEASED)
+    ledger.end_lease(report.task, report.attempt)
+    return True
+
+
+def fail(tx: Transaction, ledger: Ledger, report: Report, *, other_workers: bool) -> bool:
+    """The attempt has failed: try again, elsewhere, later, or give the task up."""
+    rows = tx.rows(hot.CURRENT, (report.task, report.attempt, report.secret))
+    if not rows or rows[0][3] != TaskStatus.LEASED.value:
+        return False
+    step_id, job_id, worker, _status, failures, troubles, _feeds, _attempt, leased_at, max_attempts, _job_status = rows[
+        0
+    ]
+    failure = FailureClass(report.failure)
+    decision = decide_retry(
+        FailedAttempt(failure, failures, troubles, max_attempts, other_workers, max(0.0, report.retry_after_s))
+    )
+    after = TaskStatus.READY if decision.retry else TaskStatus.FAILED
+    message = report.message[:MESSAGE_MAX]
+    released = tx.run(
+        hot.RELEASE,
+        (
+            after.value,
+            decision.user_failures,
+            decision.troubles,
+            message,
+            worker if decision.avoid_s else None,
+            ledger.now_s + decision.avoid_s if decision.avoid_s else None,
+            ledger.now_s + decision.delay_s if decision.delay_s else None,
+            report.task,
+            report.attempt,
+        ),
+    )
+    if not released:
+        return False
+    ledger.move(int(step_id), TaskStatus.LEASED, after)
+    ledger.end_lease(report.task, report.attempt)
+    status = AttemptStatus.LOST if failure is FailureClass.LOST else AttemptStatus.FAILED
+    seconds = report.seconds or max(0.0, ledger.now_s - leased_at)
+    ended = (status.value, ledger.now_s, seconds, failure.value, message, report.exit_code, report.task, report.attempt)
+    tx.run(hot.ATTEMPT_ENDED, ended)
+    kind = "task.retried" if decision.retry else "task.failed"
+    ledger.event(
+        tx, kind, job=int(job_id), task=report.task, attempt=report.attempt, worker=worker,
+        failure=failure.value, message=message, reason=decision.reason,
+    )  # fmt: skip
+    if failure is not FailureClass.LOST:
+        judge(tx, ledger, worker, succeeded=False, seconds=seconds, failure=failure)
+    return True
+
+
+def give_back(tx: Transaction, ledger: Ledger, report: Report) -> bool:
+    """The worker returns the lease unharmed: nobody pays for it."""
+    rows = tx.rows(hot.CURRENT, (report.task, report.attempt, report.secret))
+    if not rows or rows[0][3] != TaskStatus.LEASED.value:
+        return False
+    step_id, _job, _worker, _status, failures, troubles = rows[0][:6]
+    released = (TaskStatus.READY.value, failures, troubles, None, None, None, None, report.task, report.attempt)
+    if not tx.run(hot.RELEASE, released):
+        return False
+    ledger.move(int(step_id), TaskStatus.LEASED, TaskStatus.READY)
+    ledger.end_lease(report.task, report.attempt)
+    status = AttemptStatus.RETURNED.value
+    tx.run(
+        hot.ATTEMPT_ENDED,
+        (status, ledger.now_s, report.seconds, None, report.message or None, None, report.task, report.attempt),
+    )
+    return True
+
+
+def expire(tx: Transaction, ledger: Ledger, task: int, attempt: int, *, other_workers: bool) -> bool:
+    """The worker was not heard of in time. Its secret stays valid until the task is leased again."""
+    rows = tx.rows(hot.SECRET, (task, attempt))
+    if not rows:
+        return False
+    report = Report(task, attempt, rows[0][0], "failed", failure="lost", message="the worker was not heard of any more")
+    return fail(tx, ledger, report, other_workers=other_workers)

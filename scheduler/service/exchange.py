@@ -1,0 +1,141 @@
+"""The transaction of the hot road: end what a worker reports, lease what it may have, in one change.
+
+Only reports that need nothing but the fence are ended here; files go through `publishing`.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from scheduler.domain.states import TaskStatus
+from scheduler.protocol.work import Ack, Input, Lease, Report, SampleSlice, Scene, Tile
+from scheduler.routing.machines import Needs
+from scheduler.service.ending import complete, deliver, fail, give_back
+from scheduler.service.ledger import Ledger
+from scheduler.service.plan import StepCard
+from scheduler.store import hot
+from scheduler.store.writer import Transaction
+
+FILELESS_RENDERER = "null"
+"""The one renderer whose tasks make no files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """Take at most `count` tasks of this step."""
+
+    card: StepCard
+    count: int
+
+
+@dataclass(slots=True)
+class Granted:
+    """A lease with what memory must know of it."""
+
+    lease: Lease
+    step: int
+    job: int
+    needs: Needs
+
+
+@dataclass
+class Exchange:
+    """One worker's exchange: what it hands over and what it may take."""
+
+    worker: str
+    reports: Sequence[Report]
+    takes: Sequence[Take]
+    want: int
+    lease_s: float
+    other_workers: bool
+    started_jobs: set[int]
+    fileless: frozenset[int]
+    """Tasks that make no files: the fence is all that their reports need."""
+    ledger: Ledger
+    acks: list[Ack] = field(default_factory=list)
+    granted: list[Granted] = field(default_factory=list)
+    delivered: list[tuple[int, int]] = field(default_factory=list)
+
+    def run(self, tx: Transaction) -> Exchange:
+        """Runs in the writer's thread, inside its savepoint."""
+        for report in self.reports:
+            self.acks.append(self._end(tx, report))
+        for take in self.takes:
+            if len(self.granted) >= self.want:
+                break
+            self._take(tx, take, min(take.count, self.want - len(self.granted)))
+        self.ledger.settle(tx, started_jobs=self.started_jobs)
+        return self
+
+    def _end(self, tx: Transaction, report: Report) -> Ack:
+        if report.outcome == "done" and not report.files and report.task in self.fileless:
+            ok = complete(tx, self.ledger, report.task, report.attempt, report.secret, seconds=report.seconds)
+        elif report.outcome == "done":
+            ok = deliver(tx, self.ledger, report)
+            if ok:
+                self.delivered.append((report.task, report.attempt))
+                return Ack(report.task, report.attempt, 202)
+        elif report.outcome == "returned":
+            ok = give_back(tx, self.ledger, report)
+        else:
+            ok = fail(tx, self.ledger, report, other_workers=self.other_workers)
+        return Ack(report.task, report.attempt, 200) if ok else Ack(report.task, report.attempt, 409, "stale_attempt")
+
+    def _take(self, tx: Transaction, take: Take, count: int) -> None:
+        card, now_s = take.card, self.ledger.now_s
+        secret = secrets.token_hex(16)
+        parameters = (self.worker, secret, card.step, now_s, self.worker, now_s, count)
+        rows = tx.rows(hot.TAKE, parameters)
+        if not rows:
+            return
+        rows.sort(key=lambda row: row[2])
+        for task, attempt, _seq, frames, tile, part, feeds in rows:
+            tx.run(hot.ATTEMPT_OPEN, (task, attempt, self.worker, now_s))
+            lease = _lease(card, int(task), int(attempt), secret, self.lease_s)
+            lease.frames = [int(frame) for frame in frames.split(",")]
+            lease.tile = _tile(tile)
+            lease.slice = _slice(part)
+            lease.partial = feeds is not None
+            lease.inputs = _inputs(tx, int(task)) if card.kind == "merge" else []
+            self.granted.append(Granted(lease, card.step, card.job, card.needs))
+        self.ledger.move(card.step, TaskStatus.READY, TaskStatus.LEASED, len(rows))
+
+
+def _lease(card: StepCard, task: int, attempt: int, secret: str, lease_s: float) -> Lease:
+    return Lease(
+        task=task,
+        attempt=attempt,
+        secret=secret,
+        job=f"{card.job:05d}",
+        kind="merge" if card.kind == "merge" else "render",
+        renderer=card.renderer,
+        frames=[],
+        format=card.format,
+        settings=card.settings,
+        scene=Scene(**card.scene),
+        final=card.final,
+        timeout_s=card.timeout_s,
+        lease_s=lease_s,
+        priority=card.priority,
+        name=card.job_name,
+    )
+
+
+def _tile(text: str | None) -> Tile | None:
+    return None if text is None else Tile(*(int(part) for part in text.split(",")))
+
+
+def _slice(text: str | None) -> SampleSlice | None:
+    return None if text is None else SampleSlice(*(int(part) for part in text.split(",")))
+
+
+def _inputs(tx: Transaction, task: int) -> list[Input]:
+    """The parts that a merge reads, in task order, whatever the order they arrived in."""
+    found: list[Input] = []
+    for _producer, output in tx.rows(hot.INPUTS, (task,)):
+        part = json.loads(output)
+        found.append(Input(part["hash"], part["size"], part["name"], part["meta"]))
+    return found

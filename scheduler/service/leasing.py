@@ -1,0 +1,188 @@
+"""`sync`: one call of a worker is heartbeat, report and request for work. The hot road.
+
+A call renews what it names in memory, hands its reports to one transaction together with the leases it may take, and
+waits (long-poll) when there is nothing for it. Only reports and leases touch the disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from scheduler.domain.expiry import next_sync_s
+from scheduler.domain.states import WORKER_TRANSITIONS, WorkerEvent, WorkerStatus, may
+from scheduler.errors import NotFound, Refused
+from scheduler.protocol.work import MAX_REPORTS, Ack, Lease, Report, SyncReply, SyncRequest, TaskRef
+from scheduler.routing.machines import tasks_that_fit
+from scheduler.service.exchange import FILELESS_RENDERER, Exchange, Take
+from scheduler.service.farm import Farm
+from scheduler.service.ledger import Ledger
+from scheduler.service.live import LiveLease, LiveWorker
+from scheduler.service.registering import worker_event
+
+WAIT_MAX_S = 60.0
+"""Longest that one call may wait for work."""
+
+WANT_MAX = 256
+"""Leases that one call may take."""
+
+STEPS_TRIED_MAX = 32
+"""Steps that one call may look into."""
+
+
+class Leasing:
+    """The worker's side of the farm."""
+
+    def __init__(self, farm: Farm, on_delivered: Callable[[int, int], None]) -> None:
+        """`on_delivered` is told of every attempt whose files wait to be verified and published."""
+        self._farm, self._on_delivered = farm, on_delivered
+
+    async def sync(self, worker_id: str, request: SyncRequest) -> SyncReply:
+        """Answer one call.
+
+        Raises:
+            NotFound: the worker is not registered (any more).
+            Refused: more reports than one call may carry.
+        """
+        live, clock = self._farm.live, self._farm.clock
+        worker = live.workers.get(worker_id)
+        if worker is None:
+            raise NotFound("This worker is not registered.", code="worker_unknown", hint="Join again with a join code.")
+        if len(request.reports) > MAX_REPORTS:
+            raise Refused(f"One call may carry {MAX_REPORTS} reports.", code="too_many_reports")
+        await self._heard_of(worker, request)
+        acks: list[Ack] = []
+        leases: list[Lease] = []
+        if request.reports or request.want > 0:
+            acks, leases = await self._exchange(worker, request)
+        cancel = self._to_cancel(worker, request)
+        deadline_s = clock.monotonic() + min(request.wait_s, WAIT_MAX_S)
+        while not (leases or cancel or request.reports or worker.drain):
+            if not await self._wait(worker, deadline_s):
+                break
+            if worker.parked is not None:
+                break  # a newer call of the same worker waits now; this one ends
+            if request.want > 0:
+                acks, leases = await self._exchange(worker, request)
+            cancel = self._to_cancel(worker, request)
+        worker.last_seen_s = clock.monotonic()
+        rhythm_s = next_sync_s(
+            len(live.workers), self._farm.rhythm, syncs_per_s_max=self._farm.settings.farm.heartbeats_per_s_max
+        )
+        return SyncReply(leases, cancel, worker.drain, rhythm_s, acks)
+
+    async def _heard_of(self, worker: LiveWorker, request: SyncRequest) -> None:
+        """The heartbeat: memory only, unless the worker had been lost."""
+        now_s = self._farm.clock.monotonic()
+        worker.last_seen_s, worker.load = now_s, request.load
+        if request.cached:
+            worker.cached = frozenset(request.cached)
+        worker.warm = frozenset(request.warm)
+        for running in request.running:
+            lease = self._farm.live.leases.get(running.task)
+            if lease is not None and lease.attempt == running.attempt and lease.worker == worker.id:
+                lease.renewed_s = now_s
+                lease.progress, lease.note = running.progress, running.note
+        if worker.status is WorkerStatus.LOST:
+            event = WorkerEvent.RETURN_DRAINING if worker.drain else WorkerEvent.RETURN
+            if may(WORKER_TRANSITIONS, worker.status, event):
+                await self._farm.change(lambda tx, ledger: worker_event(tx, ledger, worker.id, event))
+
+    async def _exchange(self, worker: LiveWorker, request: SyncRequest) -> tuple[list[Ack], list[Lease]]:
+        """End what was reported and lease what may be taken, in one transaction."""
+        farm, live = self._farm, self._farm.live
+        takes = self._takes(worker, min(request.want, WANT_MAX))
+        if not request.reports and not takes:
+            return [], []
+        exchange = Exchange(
+            worker=worker.id,
+            reports=request.reports,
+            takes=takes,
+            want=min(request.want, WANT_MAX),
+            lease_s=farm.rhythm.lease_s,
+            other_workers=self._others(worker),
+            started_jobs=live.started_jobs,
+            fileless=frozenset(
+                report.task
+                for report in request.reports
+                if (lease := live.leases.get(report.task)) and lease.needs.renderer == FILELESS_RENDERER
+            ),
+            ledger=farm.ledger(),
+        )
+        await farm.store.awrite(exchange.run)
+        now_s = farm.clock.monotonic()
+        for granted in exchange.granted:
+            lease = granted.lease
+            live.hold(LiveLease(lease.task, lease.attempt, granted.job, granted.step, worker.id, now_s, granted.needs))
+        live.apply(exchange.ledger)
+        for task, attempt in exchange.delivered:
+            self._on_delivered(task, attempt)
+        return exchange.acks, [granted.lease for granted in exchange.granted]
+
+    def _takes(self, worker: LiveWorker, want: int) -> list[Take]:
+        """Which steps this worker may take from, best first, and how many tasks of each."""
+        if want <= 0 or worker.drain or worker.status not in (WorkerStatus.ACTIVE, WorkerStatus.PROBATION):
+            return []
+        if worker.status is WorkerStatus.PROBATION:
+            if worker.leases or (worker.canary_at or 0.0) > self._farm.now_s():
+                return []
+            want = 1
+        takes: list[Take] = []
+        room, left = worker.room(), want
+        for planned in self._farm.live.plan.candidates(worker.machine, worker.pool):
+            count = tasks_that_fit(planned.card.needs, room, want=left)
+            if count <= 0:
+                continue
+            takes.append(Take(planned.card, count))
+            left -= min(count, planned.ready)
+            if left <= 0 or len(takes) >= STEPS_TRIED_MAX:
+                break
+            # What the first step may take is not there for the next; who gets less now asks again at once.
+            if planned.card.needs.vcpus > 1 or planned.card.needs.memory_gib or planned.card.needs.gpus:
+                break
+        return takes
+
+    def _others(self, worker: LiveWorker) -> bool:
+        """Whether another worker is there that could take what this one fails at."""
+        return any(
+            other.id != worker.id and other.status is WorkerStatus.ACTIVE and not other.drain
+            for other in self._farm.live.workers.values()
+        )
+
+    def _to_cancel(self, worker: LiveWorker, request: SyncRequest) -> list[TaskRef]:
+        """What the worker says it runs, but does not hold any more."""
+        reported = {(report.task, report.attempt) for report in request.reports}
+        stale: list[TaskRef] = []
+        for running in request.running:
+            lease = worker.leases.get(running.task)
+            current = lease is not None and lease.attempt == running.attempt
+            if not current and (running.task, running.attempt) not in reported:
+                stale.append(TaskRef(running.task, running.attempt))
+        return stale
+
+    async def _wait(self, worker: LiveWorker, deadline_s: float) -> bool:
+        """Wait until there may be something for the worker; False when the time is over."""
+        left_s = deadline_s - self._farm.clock.monotonic()
+        if left_s <= 0:
+            return False
+        future = self._farm.live.park(worker)
+        try:
+            async with asyncio.timeout(left_s):
+                await future
+        except TimeoutError:
+            return False
+        finally:
+            self._farm.live.unpark(worker, future)
+        return True
+
+    async def report(self, worker_id: str, report: Report) -> Ack:
+        """One report by itself (`POST /attempts/{id}/complete` and `/fail`): the same fence, no lease taken.
+
+        Raises:
+            NotFound: the worker is not registered (any more).
+        """
+        worker = self._farm.live.workers.get(worker_id)
+        if worker is None:
+            raise NotFound("This worker is not registered.", code="worker_unknown", hint="Join again with a join code.")
+        acks, _leases = await self._exchange(worker, SyncRequest(reports=[report]))
+        return acks[0]

@@ -1,0 +1,203 @@
+"""What the running scheduler knows in memory: workers, leases, the plan, and who waits for work.
+
+Everything here can be rebuilt from the store (`restoring`); heartbeats and renewals live only here, because a row
+write for each would be most of the farm's work (`docs/architecture.md`, the hot road). Used from the event loop's
+thread alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from scheduler.domain.expiry import LeaseView
+from scheduler.domain.states import JobStatus, TaskStatus, WorkerStatus
+from scheduler.routing.machines import Machine, Needs, Room
+from scheduler.service.ledger import EventNote, Ledger
+from scheduler.service.plan import Plan
+
+SUBSCRIBER_QUEUE_MAX = 10_000
+"""Events that a slow subscriber may lag behind before it is cut off and must resume."""
+
+
+@dataclass(slots=True)
+class LiveLease:
+    """A lease as it is known in memory."""
+
+    task: int
+    attempt: int
+    job: int
+    step: int
+    worker: str
+    renewed_s: float
+    needs: Needs
+    progress: float = 0.0
+    note: str = ""
+
+
+@dataclass(slots=True)
+class LiveWorker:
+    """A registered worker as it is known in memory."""
+
+    id: str
+    name: str
+    pool: str
+    machine: Machine
+    slots: int
+    status: WorkerStatus
+    drain: bool
+    last_seen_s: float
+    load: float = 0.0
+    cached: frozenset[str] = frozenset()
+    warm: frozenset[str] = frozenset()
+    canary_at: float | None = None
+    leases: dict[int, LiveLease] = field(default_factory=dict)
+    parked: asyncio.Future[None] | None = None
+
+    def room(self) -> Room:
+        """What is left of the machine beside the leases it holds."""
+        held = [lease.needs for lease in self.leases.values()]
+        return Room(
+            self.machine.vcpus - sum(n.vcpus for n in held if n.vcpus > 1),
+            self.machine.memory_gib - sum(n.memory_gib for n in held),
+            self.machine.gpus - sum(n.gpus for n in held),
+        )
+
+
+class Live:
+    """The farm at this moment."""
+
+    def __init__(self) -> None:
+        self.workers: dict[str, LiveWorker] = {}
+        self.leases: dict[int, LiveLease] = {}
+        self.plan = Plan()
+        self.started_jobs: set[int] = set()
+        self.replan = asyncio.Event()
+        self._parked: OrderedDict[str, LiveWorker] = OrderedDict()
+        self._subscribers: set[asyncio.Queue[EventNote | None]] = set()
+
+    # ---- Leases -------------------------------------------------------------------------------------------------
+
+    def hold(self, lease: LiveLease) -> None:
+        """A lease was granted."""
+        self.leases[lease.task] = lease
+        worker = self.workers.get(lease.worker)
+        if worker is not None:
+            worker.leases[lease.task] = lease
+
+    def let_go(self, task: int, attempt: int) -> None:
+        """A lease has ended."""
+        lease = self.leases.get(task)
+        if lease is None or lease.attempt != attempt:
+            return
+        del self.leases[task]
+        worker = self.workers.get(lease.worker)
+        if worker is not None:
+            worker.leases.pop(task, None)
+
+    def views(self) -> Iterator[LeaseView]:
+        """The leases that workers must renew, for `domain.expiry`."""
+        for lease in self.leases.values():
+            yield LeaseView(lease.task, lease.attempt, lease.worker, lease.renewed_s)
+
+    # ---- What a transaction did -----------------------------------------------------------------------------------
+
+    def apply(self, ledger: Ledger) -> None:
+        """Bring memory to where the disk now is, and wake whoever is concerned."""
+        holders = {self.leases[task].worker for task, attempt in ledger.ended if task in self.leases}
+        for task, attempt in ledger.ended:
+            self.let_go(task, attempt)
+        woken = 0
+        for step_id, counts in ledger.moves.items():
+            woken += max(0, self.plan.add_ready(step_id, counts[1]))
+        for job, status in ledger.jobs_moved.items():
+            if status is JobStatus.RUNNING:
+                self.started_jobs.add(job)
+            else:
+                self.started_jobs.discard(job)
+        for worker_id, (status, canary_at) in ledger.workers_moved.items():
+            if worker_id in self.workers:
+                self.workers[worker_id].status = status
+                self.workers[worker_id].canary_at = canary_at
+        if ledger.jobs_moved:
+            for worker in holders:
+                self.wake(worker)
+        if ledger.replan:
+            self.replan.set()
+        if woken:
+            self.wake_some(woken)
+        self.tell(ledger.events)
+
+    # ---- Waiting for work -----------------------------------------------------------------------------------------
+
+    def park(self, worker: LiveWorker) -> asyncio.Future[None]:
+        """The worker waits; a newer call of it ends an older wait."""
+        self.wake(worker.id)
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        worker.parked = future
+        self._parked[worker.id] = worker
+        return future
+
+    def unpark(self, worker: LiveWorker, future: asyncio.Future[None]) -> None:
+        """The wait is over, for whatever reason."""
+        if worker.parked is future:
+            worker.parked = None
+            self._parked.pop(worker.id, None)
+
+    def wake(self, worker_id: str) -> None:
+        """End one worker's wait."""
+        worker = self._parked.pop(worker_id, None)
+        if worker is not None and worker.parked is not None:
+            if not worker.parked.done():
+                worker.parked.set_result(None)
+            worker.parked = None
+
+    def wake_some(self, count: int) -> None:
+        """End the wait of as many workers as there are new tasks, the longest waiting first."""
+        for worker_id in list(self._parked)[: max(0, count)]:
+            self.wake(worker_id)
+
+    def wake_all(self) -> None:
+        """End every wait."""
+        self.wake_some(len(self._parked))
+
+    # ---- Telling ----------------------------------------------------------------------------------------------------
+
+    def subscribe(self) -> asyncio.Queue[EventNote | None]:
+        """A queue of events from now on; None means that it was cut off for being slow, or that the farm stops."""
+        queue: asyncio.Queue[EventNote | None] = asyncio.Queue(SUBSCRIBER_QUEUE_MAX + 1)
+        self._subscribers.add(queue)
+        return queue
+
+    def unsubscribe(self, queue: asyncio.Queue[EventNote | None]) -> None:
+        """No more events for this queue."""
+        self._subscribers.discard(queue)
+
+    def tell(self, events: list[EventNote]) -> None:
+        """Hand events to every subscriber."""
+        for queue in list(self._subscribers) if events else ():
+            if queue.qsize() + len(events) > SUBSCRIBER_QUEUE_MAX:
+                self._subscribers.discard(queue)
+                queue.put_nowait(None)
+                continue
+            for event in events:
+                queue.put_nowait(event)
+
+    def end_subscriptions(self) -> None:
+        """The farm stops."""
+        for queue in list(self._subscribers):
+            self._subscribers.discard(queue)
+            if not queue.full():
+                queue.put_nowait(None)
+
+    # ---- For people -------------------------------------------------------------------------------------------------
+
+    def progress(self, task: int) -> dict[str, Any]:
+        """What is known of a running task."""
+        lease = self.leases.get(task)
+        if lease is None:
+            return {}
+        return {"progress": lease.progress, "note": lease.note, "status": TaskStatus.LEASED.value}

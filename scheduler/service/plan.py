@@ -1,0 +1,104 @@
+"""The plan that a tick makes and leases follow: the steps that may be leased from, best first.
+
+The plan also keeps each step's number of ready tasks, corrected after every commit, so that a worker that finds
+nothing to do costs no transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from scheduler.domain.ranking import Ranked
+from scheduler.routing.machines import Machine, Needs, shortfall
+from scheduler.routing.route import Route
+
+FIT_CACHE_MAX = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class StepCard:
+    """What all leases of a step have in common."""
+
+    step: int
+    job: int
+    job_name: str
+    kind: str
+    level: int
+    final: bool
+    renderer: str
+    format: str
+    settings: dict[str, Any]
+    scene: dict[str, Any]
+    needs: Needs
+    timeout_s: float
+    priority: int
+
+
+@dataclass(slots=True)
+class PlannedStep:
+    """A step in the plan: its card, its rank, where it may go, and how many of its tasks are ready."""
+
+    card: StepCard
+    ranked: Ranked
+    route: Route
+    ready: int
+
+
+@dataclass(frozen=True)
+class Held:
+    """A job that is not in the plan, and why not."""
+
+    job: int
+    reason: str
+
+
+@dataclass
+class Plan:
+    """Steps in the order in which they are leased."""
+
+    steps: list[PlannedStep] = field(default_factory=list)
+    made_at: float = 0.0
+    _by_step: dict[int, PlannedStep] = field(default_factory=dict, repr=False)
+    _fits: dict[tuple[int, str], bool] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        self._by_step = {planned.card.step: planned for planned in self.steps}
+
+    def add_ready(self, step_id: int, delta: int) -> int:
+        """Correct a step's ready tasks; returns the delta if the step is in the plan, else 0."""
+        planned = self._by_step.get(step_id)
+        if planned is None:
+            return 0
+        planned.ready = max(0, planned.ready + delta)
+        return delta
+
+    def get(self, step_id: int) -> PlannedStep | None:
+        """The planned step, if it is in the plan."""
+        return self._by_step.get(step_id)
+
+    def position(self, job: int) -> int | None:
+        """The job's place in the queue, from 1; None if it is not in the plan."""
+        seen: set[int] = set()
+        for planned in self.steps:
+            if planned.card.job not in seen:
+                seen.add(planned.card.job)
+                if planned.card.job == job:
+                    return len(seen)
+        return None
+
+    def candidates(self, machine: Machine, pool: str) -> Iterator[PlannedStep]:
+        """The steps with ready tasks that this machine could take, best first."""
+        for planned in self.steps:
+            if planned.ready > 0 and pool in planned.route.chosen and self._fit(planned.card, machine):
+                yield planned
+
+    def _fit(self, card: StepCard, machine: Machine) -> bool:
+        key = (card.step, machine.worker)
+        fits = self._fits.get(key)
+        if fits is None:
+            if len(self._fits) >= FIT_CACHE_MAX:
+                self._fits.clear()
+            fits = self._fits[key] = not shortfall(card.needs, machine)
+        return fits

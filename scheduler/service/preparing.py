@@ -1,0 +1,232 @@
+"""From a valid payload to a job that can be stored: the scene looked at, the output resolved, the frames counted.
+
+Reads the disk (scene, output folder) but writes nothing; whatever is refused here has changed nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scheduler.domain.splitting import SplitRequest, task_count
+from scheduler.domain.frames import previews_first
+from scheduler.errors import Refused
+from scheduler.protocol.renderers import RENDERERS, RendererInfo
+from scheduler.protocol.submission import NewJob
+from scheduler.routing.route import HOME_POOL
+from scheduler.scenes.intake import renderer_for, look_at_scene
+from scheduler.scenes.outputs import resolve_output
+from scheduler.service.placing import file_hash
+from scheduler.service.validating import frames_or_refuse, validate_settings
+from scheduler.settings import Settings
+from scheduler.store.blobs import BlobStore, is_hash
+
+BLOB_PREFIX = "blob:"
+DEFAULT_FORMAT = "png"
+
+
+@dataclass(frozen=True)
+class PreparedJob:
+    """Everything that a job's rows need."""
+
+    payload: NewJob
+    renderer: str
+    frames: tuple[int, ...]
+    format: str
+    settings: dict[str, Any]
+    scene: dict[str, Any]
+    output: str | None
+    split: SplitRequest
+    needs: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class SceneChoice:
+    """Where the scene is, as the wire's `Scene` will say it, and which renderer it asks for."""
+
+    renderer: str
+    scene: dict[str, Any]
+    folder: Path | None = None
+
+
+def prepare_job(payload: NewJob, settings: Settings, blobs: BlobStore, *, archive: str | None = None) -> PreparedJob:
+    """Check everything that can be checked without the database.
+
+    `archive` is the blob of an uploaded zip; then `payload.scene` is the scene's path inside it.
+
+    Raises:
+        Refused: with a code and a hint for whatever is wrong.
+    """
+    choice = _scene(payload, settings, blobs, archive)
+    info = RENDERERS[choice.renderer]
+    chosen_format = _format(payload, info)
+    frames = frames_or_refuse(payload.frames or "1", frames_max=settings.limits.frames_per_job_max)
+    split = _split(payload, info, frames, settings)
+    own_settings = validate_settings(choice.renderer, payload.settings).model_dump(exclude_none=True, mode="json")
+    output = None
+    if payload.output is not None:
+        output = str(resolve_output(payload.output, output_roots(settings, choice.folder), chosen_format, len(frames)))
+    return PreparedJob(
+        payload=payload,
+        renderer=choice.renderer,
+        frames=split.frames,
+        format=chosen_format,
+        settings=own_settings,
+        scene=choice.scene,
+        output=output,
+        split=split,
+        needs=_dependencies(payload.depends_on),
+    )
+
+
+def output_roots(settings: Settings, scene_folder: Path | None) -> tuple[Path, ...]:
+    """Where frames may be published: the set roots, or the farm user's home and the submitted scene's folder."""
+    if settings.server.output_roots:
+        return settings.server.output_roots
+    return (Path.home(), scene_folder) if scene_folder is not None else (Path.home(),)
+
+
+def _scene(payload: NewJob, settings: Settings, blobs: BlobStore, archive: str | None) -> SceneChoice:
+    if payload.renderer is not None and payload.renderer not in RENDERERS:
+        raise Refused(
+            f"There is no renderer {payload.renderer!r} on this farm.",
+            code="unknown_renderer",
+            hint=f"Renderers: {', '.join(RENDERERS)}.",
+            details={"field": "renderer"},
+        )
+    if payload.scene is None:
+        return _without_scene(payload)
+    if archive is not None:
+        renderer = payload.renderer or renderer_for(payload.scene)
+        return SceneChoice(renderer, {"archive": archive, "name": payload.scene, "blob_size": _size(blobs, archive)})
+    if payload.scene.startswith(BLOB_PREFIX):
+        return _blob_scene(payload, settings, blobs)
+    return _file_scene(payload, settings)
+
+
+def _without_scene(payload: NewJob) -> SceneChoice:
+    renderer = payload.renderer or "kernel"
+    if RENDERERS[renderer].scene == "required":
+        raise Refused(
+            f"{RENDERERS[renderer].title} needs a scene.",
+            code="scene_missing",
+            details={"field": "scene"},
+            hint="Give the path of a scene that the workers can see, or upload it with PUT /blobs/{hash}.",
+        )
+    return SceneChoice(renderer, {})
+
+
+def _blob_scene(payload: NewJob, settings: Settings, blobs: BlobStore) -> SceneChoice:
+    digest, _, name = (payload.scene or "").removeprefix(BLOB_PREFIX).partition("/")
+    if not is_hash(digest) or not blobs.has(digest):
+        raise Refused(
+            "The scene's blob is not on this farm.",
+            code="scene_missing",
+            details={"field": "scene"},
+            hint="Upload it first with PUT /blobs/{its SHA-256}.",
+        )
+    facts = look_at_scene(blobs.path(digest), payload.renderer, name=name or None)
+    ending = RENDERERS[facts.renderer].endings[0]
+    scene: dict[str, Any] = {"blob": digest, "name": name or f"scene{ending}", "blob_size": _size(blobs, digest)}
+    return SceneChoice(facts.renderer, scene | _version(facts.version) | _trust(digest, settings))
+
+
+def _file_scene(payload: NewJob, settings: Settings) -> SceneChoice:
+    path = Path(payload.scene or "")
+    if not path.is_absolute():
+        raise Refused(
+            "scene: the path must be absolute.",
+            code="scene_not_absolute",
+            details={"field": "scene"},
+            hint="Give the whole path, as the workers see it.",
+        )
+    facts = look_at_scene(path, payload.renderer)
+    scene = {"path": str(path)} | _version(facts.version)
+    if settings.server.trusted_scenes:
+        scene |= _trust(file_hash(path), settings)
+    return SceneChoice(facts.renderer, scene, path.parent)
+
+
+def _version(version: str) -> dict[str, Any]:
+    return {"version": version} if version else {}
+
+
+def _trust(digest: str, settings: Settings) -> dict[str, Any]:
+    """A scene's own scripts run only where the farm's settings name the file's hash."""
+    return {"trusted": True} if digest in settings.server.trusted_scenes else {}
+
+
+def _size(blobs: BlobStore, digest: str) -> int:
+    return blobs.path(digest).stat().st_size
+
+
+def _format(payload: NewJob, info: RendererInfo) -> str:
+    ending = Path(payload.output).suffix.lower().lstrip(".") if payload.output else ""
+    ending = {"jpeg": "jpg"}.get(ending, ending)
+    chosen = payload.format or (ending if ending in info.formats else DEFAULT_FORMAT)
+    if chosen not in info.formats:
+        raise Refused(f"{info.title} does not write {chosen}.", code="invalid_format", details={"field": "format"})
+    return chosen
+
+
+def _split(payload: NewJob, info: RendererInfo, frames: tuple[int, ...], settings: Settings) -> SplitRequest:
+    split = payload.split
+    tiles = split.tiles if split else None
+    samples = split.samples if split else None
+    if tiles is not None and min(tiles) < 1:
+        raise Refused("split.tiles: at least one column and one row.", code="invalid_field", details={"field": "split"})
+    ordered = previews_first(frames) if payload.preview_first else frames
+    request = SplitRequest(ordered, payload.chunk, tiles, samples)
+    limits = settings.limits
+    if request.parts_per_frame > 1 and payload.chunk > 1:
+        raise Refused(
+            "A frame that is split cannot be chunked with others.",
+            code="invalid_split",
+            details={"field": "chunk"},
+            hint="Leave out chunk, or leave out split.",
+        )
+    if (tiles and tiles != (1, 1) and not info.tiles) or (samples and samples > 1 and not info.samples):
+        raise Refused(f"{info.title} cannot be split like that.", code="invalid_split", details={"field": "split"})
+    if request.parts_per_frame > limits.parts_per_frame_max:
+        raise Refused(
+            f"{request.parts_per_frame} parts per frame are too many; this farm takes {limits.parts_per_frame_max}.",
+            code="too_many_parts",
+            details={"field": "split"},
+        )
+    if task_count(request) > limits.tasks_per_job_max:
+        raise Refused(
+            f"The job would have {task_count(request)} tasks; this farm takes {limits.tasks_per_job_max} in one job.",
+            code="too_many_tasks",
+            details={"field": "frames"},
+            hint="Send fewer frames, or a larger chunk.",
+        )
+    return request
+
+
+def _dependencies(texts: list[str]) -> tuple[int, ...]:
+    numbers: set[int] = set()
+    for text in texts:
+        if not (text.isascii() and text.isdigit() and len(text) <= 15):
+            raise Refused(
+                f"depends_on: {text!r} is no jobID.", code="dependency_unknown", details={"field": "depends_on"}
+            )
+        numbers.add(int(text))
+    return tuple(sorted(numbers))
+
+
+def pools_or_refuse(pools: list[str] | None) -> list[str]:
+    """The pools a job names.
+
+    Raises:
+        Refused: a pool that this farm does not have.
+    """
+    for pool in pools or []:
+        if pool != HOME_POOL:
+            raise Refused(
+                f"This farm has no pool {pool!r}.",
+                code="pool_unknown",
+                details={"field": "pools"},
+                hint=f"Pools: {HOME_POOL}.",
+            )
+    return pools or []

@@ -1,0 +1,151 @@
+"""Workers come, drain, are enabled again, are lost and return."""
+
+from __future__ import annotations
+
+import secrets
+
+from scheduler.domain.states import WORKER_TRANSITIONS, WorkerEvent, WorkerStatus, may, step
+from scheduler.errors import Conflict, NotFound, Refused
+from scheduler.protocol import PROTOCOL_VERSION
+from scheduler.protocol.workers import Capabilities, WorkerHello, WorkerWelcome
+from scheduler.routing.machines import Machine
+from scheduler.routing.route import HOME_POOL
+from scheduler.service.farm import Farm
+from scheduler.service.identity import Identity, Role, redeem_join_code
+from scheduler.service.ledger import Ledger
+from scheduler.service.live import LiveWorker
+from scheduler.store.tables import Token, Worker
+from scheduler.store.writer import Transaction
+
+POOLS = (HOME_POOL,)
+"""Pools that a worker may join."""
+
+
+async def register_worker(farm: Farm, identity: Identity, hello: WorkerHello) -> WorkerWelcome:
+    """Use up the join code and make the worker known.
+
+    Raises:
+        Denied: the join code is not valid.
+        Refused: another protocol, or a pool that this farm does not have.
+    """
+    if hello.protocol != PROTOCOL_VERSION:
+        raise Refused(
+            f"The worker speaks protocol {hello.protocol}, this scheduler {PROTOCOL_VERSION}.",
+            code="protocol_mismatch",
+            hint="Install the same release of Outfield on both.",
+        )
+    if hello.pool not in POOLS:
+        raise Refused(f"This farm has no pool {hello.pool!r}.", code="pool_unknown", hint=f"Pools: {', '.join(POOLS)}.")
+    worker_id = f"w{secrets.token_hex(5)}"
+
+    def change(tx: Transaction, ledger: Ledger) -> tuple[Token, str]:
+        redeem_join_code(tx, hello.join, ledger.now_s)
+        tx.session.add(
+            Worker(
+                id=worker_id,
+                name=hello.name,
+                pool=hello.pool,
+                status=WorkerStatus.ACTIVE,
+                slots=hello.slots,
+                capabilities=hello.capabilities.model_dump(),
+                registered_at=ledger.now_s,
+                last_seen=ledger.now_s,
+            )
+        )
+        ledger.event(tx, "worker.joined", worker=worker_id, name=hello.name, pool=hello.pool)
+        return identity.mint(tx, f"worker {hello.name}", Role.WORKER, worker=worker_id)
+
+    row, text = await farm.change(change)
+    identity.remember(row)
+    live = LiveWorker(
+        id=worker_id,
+        name=hello.name,
+        pool=hello.pool,
+        machine=machine_of(worker_id, hello.capabilities),
+        slots=hello.slots,
+        status=WorkerStatus.ACTIVE,
+        drain=False,
+        last_seen_s=farm.clock.monotonic(),
+    )
+    farm.live.workers[worker_id] = live
+    farm.live.replan.set()
+    rhythm = farm.rhythm
+    return WorkerWelcome(
+        worker=worker_id,
+        token=text,
+        lease_s=rhythm.lease_s,
+        renew_s=rhythm.renew_s,
+        grace_s=rhythm.grace_s,
+        farm=farm.settings.farm.name,
+    )
+
+
+def machine_of(worker_id: str, capabilities: Capabilities) -> Machine:
+    """A worker's capabilities as routing sees them."""
+    return Machine(
+        worker_id,
+        capabilities.vcpus,
+        capabilities.memory_gib,
+        capabilities.gpus,
+        frozenset(capabilities.tags),
+        {name: tuple(versions) for name, versions in capabilities.renderers.items()},
+    )
+
+
+async def drain_worker(farm: Farm, worker_id: str) -> None:
+    """The worker finishes what it has and takes nothing new.
+
+    Raises:
+        NotFound: there is no such worker.
+    """
+    await _set_drain(farm, worker_id, drain=True)
+
+
+async def enable_worker(farm: Farm, worker_id: str) -> None:
+    """The worker takes work again; also ends its probation.
+
+    Raises:
+        NotFound: there is no such worker.
+    """
+    await _set_drain(farm, worker_id, drain=False)
+
+
+async def _set_drain(farm: Farm, worker_id: str, *, drain: bool) -> None:
+    worker = farm.live.workers.get(worker_id)
+    if worker is None:
+        raise NotFound(f"There is no worker {worker_id!r}.", code="worker_unknown")
+    event = WorkerEvent.DRAIN if drain else WorkerEvent.ENABLE
+
+    def change(tx: Transaction, ledger: Ledger) -> None:
+        row = tx.session.get(Worker, worker_id)
+        if row is None:
+            raise NotFound(f"There is no worker {worker_id!r}.", code="worker_unknown")
+        row.drain = drain
+        tx.session.flush()
+        if may(WORKER_TRANSITIONS, WorkerStatus(row.status), event):
+            worker_event(tx, ledger, worker_id, event)
+
+    await farm.change(change)
+    worker.drain = drain
+    farm.live.replan.set()
+    farm.live.wake(worker_id)
+
+
+def worker_event(tx: Transaction, ledger: Ledger, worker_id: str, event: WorkerEvent) -> WorkerStatus:
+    """One transition of a worker, with its event.
+
+    Raises:
+        Conflict: the worker is gone.
+    """
+    row = tx.session.get(Worker, worker_id)
+    if row is None:
+        raise Conflict(f"The worker {worker_id!r} is gone.", code="worker_unknown")
+    before = WorkerStatus(row.status)
+    after = step(WORKER_TRANSITIONS, before, event, story=worker_id)
+    row.status = after.value
+    if event in (WorkerEvent.ENABLE, WorkerEvent.REDEEM):
+        row.fast_failures, row.probations, row.canary_at = 0, 0, None
+    ledger.workers_moved[worker_id] = (after, row.canary_at)
+    ledger.replan = True
+    ledger.event(tx, "worker.status", worker=worker_id, name=row.name, old=before.value, new=after.value)
+    return after

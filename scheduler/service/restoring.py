@@ -1,0 +1,48 @@
+"""From the disk back to memory at start: workers, and the leases that were out.
+
+A scheduler that was killed finds its farm as it left it: every lease gets a whole new term, so that no running task
+is restarted because the scheduler was.
+"""
+
+from __future__ import annotations
+
+from sqlmodel import col, select
+
+from scheduler.domain.states import AttemptStatus, JobStatus, TaskStatus, WorkerStatus
+from scheduler.protocol.workers import Capabilities
+from scheduler.service.farm import Farm
+from scheduler.service.live import LiveLease, LiveWorker
+from scheduler.service.planning import needs_of
+from scheduler.service.registering import machine_of
+from scheduler.store.tables import Attempt, Job, Task, Worker
+
+
+def restore(farm: Farm) -> int:
+    """Fill `farm.live`; returns how many leases are out."""
+    now_s = farm.clock.monotonic()
+    with farm.store.read() as session:
+        for row in session.exec(select(Worker)).all():
+            farm.live.workers[row.id] = LiveWorker(
+                id=row.id,
+                name=row.name,
+                pool=row.pool,
+                machine=machine_of(row.id, Capabilities.model_validate(row.capabilities)),
+                slots=row.slots,
+                status=WorkerStatus(row.status),
+                drain=row.drain,
+                last_seen_s=now_s,
+                canary_at=row.canary_at,
+            )
+        leased = session.exec(
+            select(Task, Job)
+            .join(Job, col(Job.id) == Task.job_id)
+            .join(Attempt, (col(Attempt.task_id) == Task.id) & (col(Attempt.attempt) == Task.attempt))
+            .where(Task.status == TaskStatus.LEASED, Attempt.status == AttemptStatus.LEASED)
+        ).all()
+        for task, job in leased:
+            needs = needs_of(job.renderer, job.scene, job.requires)
+            worker = task.worker or ""
+            farm.live.hold(LiveLease(task.id or 0, task.attempt, task.job_id, task.step_id, worker, now_s, needs))
+        started = session.exec(select(Job.id).where(Job.status == JobStatus.RUNNING)).all()
+        farm.live.started_jobs = {job for job in started if job is not None}
+    return len(leased)

@@ -1,0 +1,27 @@
+"""The running scheduler's parts as its faces see them; made in `bootstrap`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scheduler.imaging.pool import ImagingPool
+from scheduler.service.farm import Farm
+from scheduler.service.identity import Identity
+from scheduler.service.leasing import Leasing
+from scheduler.service.publishing import Publisher
+from scheduler.service.staging import Staging
+
+
+@dataclass
+class Services:
+    """Everything that a route may use."""
+
+    farm: Farm
+    identity: Identity
+    leasing: Leasing
+    staging: Staging
+    publisher: Publisher
+    imaging: ImagingPool
+    farm_id: str
+    started_at: float
+    stopping: bool = False
