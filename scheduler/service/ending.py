@@ -34,8 +34,12 @@ def complete(
     *,
     seconds: float | None = None,
     output: dict[str, Any] | None = None,
+    doubted: bool = True,
 ) -> bool:
-    """The task has succeeded. Late work of a lost lease counts as long as nobody else has taken the task."""
+    """The task has succeeded. Late work of a lost lease counts as long as nobody else has taken the task.
+
+    `doubted` False: the worker is known to be in good standing, so that its success is no news.
+    """
     text = json.dumps(output) if output is not None else None
     before = TaskStatus.LEASED
     rows = tx.rows(hot.COMPLETE, (text, task, attempt, secret, before.value))
@@ -50,7 +54,8 @@ def complete(
     tx.run(hot.ATTEMPT_SUCCEEDED, (ledger.now_s, seconds, task, attempt))
     if feeds is not None:
         _feed(tx, ledger, int(feeds))
-    judge(tx, ledger, worker, succeeded=True, seconds=seconds or 0.0, failure=FailureClass.INFRA)
+    if doubted:
+        judge(tx, ledger, worker, succeeded=True, seconds=seconds or 0.0, failure=FailureClass.INFRA)
     return True
 
 

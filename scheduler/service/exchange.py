@@ -51,6 +51,7 @@ class Exchange:
     want: int
     lease_s: float
     other_workers: bool
+    doubted: bool
     started_jobs: set[int]
     fileless: frozenset[int]
     """Tasks that make no files: the fence is all that their reports need."""
@@ -72,7 +73,8 @@ class Exchange:
 
     def _end(self, tx: Transaction, report: Report) -> Ack:
         if report.outcome == "done" and not report.files and report.task in self.fileless:
-            ok = complete(tx, self.ledger, report.task, report.attempt, report.secret, seconds=report.seconds)
+            key = (report.task, report.attempt, report.secret)
+            ok = complete(tx, self.ledger, *key, seconds=report.seconds, doubted=self.doubted)
         elif report.outcome == "done":
             ok = deliver(tx, self.ledger, report)
             if ok:
@@ -87,7 +89,7 @@ class Exchange:
     def _take(self, tx: Transaction, take: Take, count: int) -> None:
         card, now_s = take.card, self.ledger.now_s
         secret = secrets.token_hex(16)
-        parameters = (self.worker, secret, card.step, now_s, self.worker, now_s, count)
+        parameters = (self.worker, secret, card.step, now_s, self.worker, now_s, count, card.job)
         rows = tx.rows(hot.TAKE, parameters)
         if not rows:
             return

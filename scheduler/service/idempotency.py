@@ -90,7 +90,9 @@ class Idempotency:
                 before = await asyncio.to_thread(self._find, key)
                 if before is not None:
                     return before
-                return await (self._make_secret(key, make) if secret else make(lambda tx, said: self._note(tx, key, said)))
+                return await (
+                    self._make_secret(key, make) if secret else make(lambda tx, said: self._note(tx, key, said))
+                )
         finally:
             self._waiting[place] -= 1
             if not self._waiting[place]:

@@ -101,6 +101,7 @@ class Leasing:
             want=min(request.want, WANT_MAX),
             lease_s=farm.rhythm.lease_s,
             other_workers=self._others(worker),
+            doubted=worker.doubted,
             started_jobs=live.started_jobs,
             fileless=frozenset(
                 report.task

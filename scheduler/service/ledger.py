@@ -49,7 +49,7 @@ class Ledger:
     ended: list[tuple[int, int]] = field(default_factory=list)
     events: list[EventNote] = field(default_factory=list)
     jobs_moved: dict[int, JobStatus] = field(default_factory=dict)
-    workers_moved: dict[str, tuple[WorkerStatus, float | None]] = field(default_factory=dict)
+    workers_moved: dict[str, tuple[WorkerStatus, float | None, bool]] = field(default_factory=dict)
     replan: bool = False
 
     def move(self, step_id: int, before: TaskStatus, after: TaskStatus, count: int = 1) -> None:

@@ -22,6 +22,8 @@ from scheduler.service.plan import Plan
 SUBSCRIBER_QUEUE_MAX = 10_000
 """Events that a slow subscriber may lag behind before it is cut off and must resume."""
 
+LEASABLE_JOBS = frozenset({JobStatus.QUEUED, JobStatus.RUNNING})
+
 
 @dataclass(slots=True)
 class LiveLease:
@@ -54,6 +56,8 @@ class LiveWorker:
     cached: frozenset[str] = frozenset()
     warm: frozenset[str] = frozenset()
     canary_at: float | None = None
+    doubted: bool = False
+    """Has failed fast lately, or is on probation: only then its successes are news."""
     leases: dict[int, LiveLease] = field(default_factory=dict)
     parked: asyncio.Future[None] | None = None
 
@@ -118,10 +122,13 @@ class Live:
                 self.started_jobs.add(job)
             else:
                 self.started_jobs.discard(job)
-        for worker_id, (status, canary_at) in ledger.workers_moved.items():
+            if status not in LEASABLE_JOBS:
+                self.plan.drop_job(job)
+        for worker_id, (status, canary_at, doubted) in ledger.workers_moved.items():
             if worker_id in self.workers:
                 self.workers[worker_id].status = status
                 self.workers[worker_id].canary_at = canary_at
+                self.workers[worker_id].doubted = doubted
         if ledger.jobs_moved:
             for worker in holders:
                 self.wake(worker)

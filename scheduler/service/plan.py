@@ -78,6 +78,12 @@ class Plan:
         """The planned step, if it is in the plan."""
         return self._by_step.get(step_id)
 
+    def drop_job(self, job: int) -> None:
+        """Nothing more is leased from this job until the next plan."""
+        for planned in self.steps:
+            if planned.card.job == job:
+                planned.ready = 0
+
     def position(self, job: int) -> int | None:
         """The job's place in the queue, from 1; None if it is not in the plan."""
         seen: set[int] = set()

@@ -36,8 +36,8 @@ WAIT_MAX_S = 60.0
 PUBLISHERS_MAX = 8
 """Attempts that are verified and placed side by side."""
 
-INFRA_VERDICTS = frozenset({"decoder_crashed", "timeout", "truncated", "empty", "damaged", "not_an_image", "missing"})
-"""Verdicts that blame the way of the file rather than the artist's scene."""
+USER_VERDICTS = frozenset({"wrong_format", "wrong_size", "has_nan", "too_many_pixels"})
+"""Verdicts that blame the artist's scene; all others blame the way of the file."""
 
 log = structlog.get_logger()
 
@@ -177,7 +177,7 @@ class Publisher:
         verdict = await self._imaging.check(path, expect)
         if verdict.ok and verdict.facts is not None:
             return verdict.facts
-        failure: FailureClass = "infra" if verdict.code in INFRA_VERDICTS else "user"
+        failure: FailureClass = "user" if verdict.code in USER_VERDICTS else "infra"
         raise NotAsAsked(f"Frame {file.frame}: {verdict.message}", failure)
 
     async def _place(self, delivery: Delivery, staged: Path, target: Path, file: OutputFile) -> None:

@@ -145,7 +145,7 @@ def worker_event(tx: Transaction, ledger: Ledger, worker_id: str, event: WorkerE
     row.status = after.value
     if event in (WorkerEvent.ENABLE, WorkerEvent.REDEEM):
         row.fast_failures, row.probations, row.canary_at = 0, 0, None
-    ledger.workers_moved[worker_id] = (after, row.canary_at)
+    ledger.workers_moved[worker_id] = (after, row.canary_at, row.fast_failures > 0)
     ledger.replan = True
     ledger.event(tx, "worker.status", worker=worker_id, name=row.name, old=before.value, new=after.value)
     return after

@@ -32,6 +32,7 @@ def restore(farm: Farm) -> int:
                 drain=row.drain,
                 last_seen_s=now_s,
                 canary_at=row.canary_at,
+                doubted=row.fast_failures > 0 or row.status == WorkerStatus.PROBATION,
             )
         leased = session.exec(
             select(Task, Job)

@@ -27,6 +27,6 @@ def judge(
     after = step(WORKER_TRANSITIONS, status, event) if event and may(WORKER_TRANSITIONS, status, event) else status
     canary_at = ledger.now_s + verdict.pause_s if verdict.pause_s else None
     tx.run(hot.WORKER_JUDGED, (after.value, verdict.record.fast_failures, verdict.record.probations, canary_at, worker))
-    ledger.workers_moved[worker] = (after, canary_at)
+    ledger.workers_moved[worker] = (after, canary_at, verdict.record.fast_failures > 0 or verdict.record.on_probation)
     if after is not status:
         ledger.event(tx, "worker.status", worker=worker, old=status.value, new=after.value, pause_s=verdict.pause_s)

@@ -67,7 +67,9 @@ def find_job(session: Session, job: int) -> Job:
 
 async def list_workers(farm: Farm) -> list[dict[str, Any]]:
     """Every registered worker, by name."""
-    rows = await reading(farm, lambda session: session.exec(select(Worker).order_by(col(Worker.name), col(Worker.id))).all())
+    rows = await reading(
+        farm, lambda session: session.exec(select(Worker).order_by(col(Worker.name), col(Worker.id))).all()
+    )
     return [worker_view(farm, row) for row in rows]
 
 

@@ -91,7 +91,9 @@ def frame_cursor(text: str) -> int | None:
     try:
         return number_of_frame(text) if text else None
     except NotFound as error:
-        raise Refused("cursor: take it from the X-Next-Cursor header of the page before.", code="invalid_field") from error
+        raise Refused(
+            "cursor: take it from the X-Next-Cursor header of the page before.", code="invalid_field"
+        ) from error
 
 
 def frames_of(row: Job) -> list[int]:

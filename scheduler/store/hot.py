@@ -8,13 +8,13 @@ from __future__ import annotations
 from scheduler.store.writer import Query
 
 # The core of the farm: take the next ready tasks of one step, in their order. A task that failed on this worker, or
-# that must wait, is passed over. Cost does not grow with the number of pending tasks (partial index task_ready).
+# that must wait, is passed over; the job is asked once more, for it may have been paused since the plan was made. Cost does not grow with the number of pending tasks (partial index task_ready).
 TAKE = Query(
     "UPDATE task SET status = 'LEASED', attempt = attempt + 1, worker = ?, secret = ?, message = NULL "
     "WHERE id IN (SELECT id FROM task WHERE step_id = ? AND status = 'READY' "
     "AND (not_before IS NULL OR not_before <= ?) "
     "AND (avoid IS NULL OR avoid <> ? OR avoid_until <= ?) ORDER BY seq LIMIT ?) "
-    "AND status = 'READY' RETURNING id, attempt, seq, frames, tile, slice, feeds"
+    "AND (SELECT status FROM job WHERE id = ?) IN ('QUEUED', 'RUNNING') RETURNING id, attempt, seq, frames, tile, slice, feeds"
 )
 
 # The fence. Late but still current work counts: a lost lease leaves the task READY with attempt and secret unchanged.

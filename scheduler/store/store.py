@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -88,7 +87,7 @@ class Store:
 
     async def awrite(self, change: Callable[[Transaction], Result]) -> Result:
         """Run a change and await its commit."""
-        return await asyncio.wrap_future(self.writer.submit(change))
+        return await self.writer.submit_async(change)
 
     @contextmanager
     def read(self) -> Iterator[Session]:

@@ -94,9 +94,6 @@ class Task(SQLModel, table=True):
             sqlite_where=text("status = 'READY'"),
             postgresql_where=text("status = 'READY'"),
         ),
-        Index(
-            "task_leased", "worker", sqlite_where=text("status = 'LEASED'"), postgresql_where=text("status = 'LEASED'")
-        ),
         Index("task_feeds", "feeds"),
         Index("task_job", "job_id", "step_id", "seq"),
     )

@@ -7,10 +7,13 @@ failed change undoes only itself, and nobody is told "done" before it is on the 
 
 from __future__ import annotations
 
+import asyncio
 import queue
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -46,7 +49,10 @@ class Transaction:
     def session(self) -> Session:
         """An ORM session; what it holds is flushed when the change ends."""
         if self._session is None:
-            # "rollback_only": the session joins the group's transaction and never ends it.
+            # The writer says BEGIN and COMMIT itself; SQLAlchemy is told of a transaction so that the session joins it
+            # ("rollback_only") and never ends it.
+            if not self._connection.in_transaction():
+                self._connection.begin()
             self._session = Session(
                 self._connection, autoflush=True, expire_on_commit=False, join_transaction_mode="rollback_only"
             )
@@ -84,10 +90,17 @@ class Transaction:
 
 
 class _Change:
-    __slots__ = ("function", "future")
+    """A change and where its answer goes: a thread's future, or a future of an event loop."""
 
-    def __init__(self, function: Callable[[Transaction], Any], future: Future[Any]) -> None:
-        self.function, self.future = function, future
+    __slots__ = ("error", "function", "future", "loop", "result", "waiter")
+
+    def __init__(self, function: Callable[[Transaction], Any]) -> None:
+        self.function = function
+        self.future: Future[Any] | None = None
+        self.waiter: asyncio.Future[Any] | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.result: Any = None
+        self.error: BaseException | None = None
 
 
 class Writer:
@@ -95,6 +108,7 @@ class Writer:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._begin = "BEGIN IMMEDIATE" if engine.dialect.name == "sqlite" else "BEGIN"
         self._queue: queue.SimpleQueue[_Change | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="writer", daemon=True)
         self._closed = False
@@ -105,12 +119,20 @@ class Writer:
 
     def submit(self, function: Callable[[Transaction], Result]) -> Future[Result]:
         """Hand over a change; the future is answered after the commit, or with the change's own exception."""
+        change = _Change(function)
         future: Future[Result] = Future()
-        with self._lock:
-            if self._closed:
-                raise Unavailable("The scheduler is shutting down.", code="shutting_down")
-            self._queue.put(_Change(function, future))
+        change.future = future
+        self._put(change)
         return future
+
+    def submit_async(self, function: Callable[[Transaction], Result]) -> asyncio.Future[Result]:
+        """The same for a coroutine: answered in its own loop, all changes of a commit with one wake-up."""
+        change = _Change(function)
+        change.loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[Result] = change.loop.create_future()
+        change.waiter = waiter
+        self._put(change)
+        return waiter
 
     def write(self, function: Callable[[Transaction], Result]) -> Result:
         """Hand over a change and wait for it."""
@@ -125,15 +147,30 @@ class Writer:
             self._queue.put(None)
         self._thread.join()
 
+    def _put(self, change: _Change) -> None:
+        with self._lock:
+            if self._closed:
+                raise Unavailable("The scheduler is shutting down.", code="shutting_down")
+            self._queue.put(change)
+
+    def _connect(self) -> Connection:
+        # AUTOCOMMIT for SQLAlchemy: BEGIN, COMMIT and savepoints are the writer's own statements.
+        return self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+
     def _serve(self) -> None:
-        connection = self._engine.connect()
+        connection = self._connect()
         try:
             while True:
                 first = self._queue.get()
                 if first is None:
                     return
                 group, ending = self._collect(first)
-                connection = self._commit_group(connection, group)
+                if not self._commit_group(connection, group):
+                    # After a failed commit nothing on the connection is to be trusted.
+                    connection.invalidate()
+                    connection.close()
+                    connection = self._connect()
+                _answer(group)
                 if ending:
                     return
         finally:
@@ -151,54 +188,91 @@ class Writer:
             group.append(change)
         return group, False
 
-    def _commit_group(self, connection: Connection, group: list[_Change]) -> Connection:
-        """Run the group in one transaction and answer everyone; returns the connection to go on with."""
-        answers: list[tuple[_Change, Any, BaseException | None]] = []
+    def _commit_group(self, connection: Connection, group: list[_Change]) -> bool:
+        """Run the group in one transaction; False if the transaction itself failed, and everyone with it."""
         try:
-            with connection.begin():
-                transaction = Transaction(connection)
-                answers = [_run_one(transaction, change) for change in group]
-        except BaseException as error:
+            transaction = Transaction(connection)
+            transaction.statement(self._begin)
+            if len(group) == 1:
+                _run_alone(transaction, group[0])
+            else:
+                for change in group:
+                    _run_beside_others(transaction, change)
+                transaction.statement("COMMIT")
+            if connection.in_transaction():
+                connection.commit()  # tells SQLAlchemy; the database has committed already
+        except Exception as error:  # noqa: BLE001  every waiter must be told, whatever it was
             failure = explain_storage(error)
             for change in group:
-                change.future.set_exception(failure)
-            # After a failed commit nothing on the connection is to be trusted.
-            connection.invalidate()
-            connection.close()
-            return self._engine.connect()
+                change.result, change.error = None, failure
+            return False
         self.commits += 1
         self.changes += len(group)
-        for change, result, error in answers:
-            if error is None:
-                change.future.set_result(result)
-            else:
-                change.future.set_exception(error)
-        return connection
+        return True
 
 
-def _run_one(transaction: Transaction, change: _Change) -> tuple[_Change, Any, BaseException | None]:
-    """One change in its savepoint; also when it is alone, for it may fail half-way."""
+def _run_alone(transaction: Transaction, change: _Change) -> None:
+    """A change alone in its transaction needs no savepoint: if it fails, the transaction does."""
+    try:
+        change.result = change.function(transaction)
+        transaction.settle()
+    except Exception as error:  # noqa: BLE001  the answer to whoever waits
+        change.result, change.error = None, explain_storage(error)
+        with suppress(Exception):
+            transaction.settle(flush=False)
+        transaction.statement("ROLLBACK")
+        return
+    transaction.statement("COMMIT")
+
+
+def _run_beside_others(transaction: Transaction, change: _Change) -> None:
+    """One change in its savepoint: if it fails, it undoes only itself."""
     transaction.statement("SAVEPOINT change")
     try:
-        result = change.function(transaction)
+        change.result = change.function(transaction)
         transaction.settle()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  the answer to whoever waits
+        change.result, change.error = None, explain_storage(error)
         transaction.settle(flush=False)
         transaction.statement("ROLLBACK TO SAVEPOINT change")
-        transaction.statement("RELEASE SAVEPOINT change")
-        return change, None, explain_storage(error)
     transaction.statement("RELEASE SAVEPOINT change")
-    return change, result, None
+
+
+def _answer(group: list[_Change]) -> None:
+    """Tell everyone; each event loop is woken once, however many of its changes were in the group."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[_Change]] = defaultdict(list)
+    for change in group:
+        if change.loop is not None:
+            by_loop[change.loop].append(change)
+        elif change.future is not None:
+            if change.error is None:
+                change.future.set_result(change.result)
+            else:
+                change.future.set_exception(change.error)
+    for loop, changes in by_loop.items():
+        with suppress(RuntimeError):  # the loop has ended, and whoever waited with it
+            loop.call_soon_threadsafe(_answer_in_loop, changes)
+
+
+def _answer_in_loop(changes: list[_Change]) -> None:
+    for change in changes:
+        waiter = change.waiter
+        if waiter is None or waiter.done():
+            continue
+        if change.error is None:
+            waiter.set_result(change.result)
+        else:
+            waiter.set_exception(change.error)
 
 
 def explain_storage(error: BaseException) -> BaseException:
     """A full disk in words that say what to do; everything else as it is."""
     text = str(error).lower()
-    if isinstance(error, DBAPIError) or "disk" in text:
-        if "full" in text or "no space" in text or "disk i/o" in text:
-            return Unavailable(
-                "The scheduler's disk is full; nothing was stored.",
-                code="storage_full",
-                hint="Free some space in the data folder; the farm goes on by itself.",
-            )
+    is_storage = isinstance(error, DBAPIError | OSError) or "disk" in text
+    if is_storage and ("full" in text or "no space" in text or "disk i/o" in text):
+        return Unavailable(
+            "The scheduler's disk is full; nothing was stored.",
+            code="storage_full",
+            hint="Free some space in the data folder; the farm goes on by itself.",
+        )
     return error

@@ -40,9 +40,9 @@ class TrustingImaging:
     async def check(self, path: Path, expect: Expectation) -> Verdict:
         """An image of the asked size; a file that says "broken" is not."""
         if not path.exists():
-            return Verdict(ok=False, code="missing", message="the file is missing")
+            return Verdict(False, None, "file_missing", "the file is missing")
         if path.read_bytes().startswith(b"broken"):
-            return Verdict(ok=False, code="truncated", message="the file is truncated")
+            return Verdict(False, None, "truncated", "the file is truncated")
         facts = ImageFacts(
             width=expect.width or 1,
             height=expect.height or 1,
@@ -55,7 +55,7 @@ class TrustingImaging:
             constant=False,
             luminance_mean=0.5,
         )
-        return Verdict(ok=True, facts=facts)
+        return Verdict(True, facts, "ok", "")
 
 
 async def body(data: bytes) -> AsyncIterator[bytes]:
@@ -66,17 +66,17 @@ async def body(data: bytes) -> AsyncIterator[bytes]:
 class LooseFarm:
     """One scheduler on one data folder; `restart` kills it and starts another."""
 
-    def __init__(self, data: Path, **farm: Any) -> None:
+    def __init__(self, data: Path, database: str | None = None, **farm: Any) -> None:
         self.runner = asyncio.Runner()
         self.clock = ManualClock()
         limits = LimitSettings(free_min_bytes=0)
         self.settings = Settings(
-            server=ServerSettings(data=data, output_roots=(data,)), farm=FarmSettings(**farm), limits=limits
+            server=ServerSettings(data=data, database=database, output_roots=(data,)), farm=FarmSettings(**farm), limits=limits
         )
         self._open()
 
     def _open(self) -> None:
-        self.store = Store(self.settings.server.data)
+        self.store = Store(self.settings.server.data, self.settings.server.database)
         self.farm = Farm(self.store, self.clock, self.settings, Live())
         self.identity = Identity(self.farm)
         self.identity.load()

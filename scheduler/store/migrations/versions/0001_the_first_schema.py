@@ -196,7 +196,6 @@ def upgrade() -> None:
     with op.batch_alter_table('task', schema=None) as batch_op:
         batch_op.create_index('task_feeds', ['feeds'], unique=False)
         batch_op.create_index('task_job', ['job_id', 'step_id', 'seq'], unique=False)
-        batch_op.create_index('task_leased', ['worker'], unique=False, sqlite_where=sa.text("status = 'LEASED'"), postgresql_where=sa.text("status = 'LEASED'"))
         batch_op.create_index('task_ready', ['step_id', 'seq'], unique=False, sqlite_where=sa.text("status = 'READY'"), postgresql_where=sa.text("status = 'READY'"))
 
     op.create_table('attempt',
@@ -227,7 +226,6 @@ def downgrade() -> None:
     op.drop_table('attempt')
     with op.batch_alter_table('task', schema=None) as batch_op:
         batch_op.drop_index('task_ready', sqlite_where=sa.text("status = 'READY'"), postgresql_where=sa.text("status = 'READY'"))
-        batch_op.drop_index('task_leased', sqlite_where=sa.text("status = 'LEASED'"), postgresql_where=sa.text("status = 'LEASED'"))
         batch_op.drop_index('task_job')
         batch_op.drop_index('task_feeds')
 
