@@ -14,7 +14,7 @@ from scheduler.domain.states import WORKER_TRANSITIONS, WorkerEvent, WorkerStatu
 from scheduler.service.ending import expire
 from scheduler.service.farm import Farm
 from scheduler.service.ledger import Ledger
-from scheduler.service.planning import load_steps, make_plan, pools_of
+from scheduler.service.planning import StepLoader, make_plan, pools_of
 from scheduler.service.registering import worker_event
 from scheduler.store.tables import Worker
 from scheduler.store.writer import Transaction
@@ -35,6 +35,7 @@ class Tick:
         self._farm = farm
         self._flushed_s = farm.clock.monotonic()
         self._lock = asyncio.Lock()
+        self._loader = StepLoader()
         self.count = 0
         self.last_s = 0.0
 
@@ -66,10 +67,10 @@ class Tick:
         """Load, rank, route; then let as many wait no longer as there are ready tasks."""
         live = self._farm.live
         live.replan.clear()
-        rows = await asyncio.to_thread(load_steps, self._farm.store)
-        plan = make_plan(rows, pools_of(live.workers.values()), self._farm.now_s())
-        live.plan = plan
-        live.wake_some(sum(planned.ready for planned in plan.steps))
+        rows = await self._farm.store.awrite(self._loader.load)
+        live.begin_plan()
+        pools = pools_of(live.workers.values())
+        live.end_plan(await asyncio.to_thread(make_plan, rows, pools, self._farm.now_s()))
 
     async def _expire(self) -> None:
         live = self._farm.live

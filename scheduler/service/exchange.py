@@ -29,6 +29,7 @@ class Take:
 
     card: StepCard
     count: int
+    priority: int
 
 
 @dataclass(slots=True)
@@ -96,7 +97,7 @@ class Exchange:
         rows.sort(key=lambda row: row[2])
         for task, attempt, _seq, frames, tile, part, feeds in rows:
             tx.run(hot.ATTEMPT_OPEN, (task, attempt, self.worker, now_s))
-            lease = _lease(card, int(task), int(attempt), secret, self.lease_s)
+            lease = _lease(take, int(task), int(attempt), secret, self.lease_s)
             lease.frames = [int(frame) for frame in frames.split(",")]
             lease.tile = _tile(tile)
             lease.slice = _slice(part)
@@ -106,7 +107,8 @@ class Exchange:
         self.ledger.move(card.step, TaskStatus.READY, TaskStatus.LEASED, len(rows))
 
 
-def _lease(card: StepCard, task: int, attempt: int, secret: str, lease_s: float) -> Lease:
+def _lease(take: Take, task: int, attempt: int, secret: str, lease_s: float) -> Lease:
+    card = take.card
     return Lease(
         task=task,
         attempt=attempt,
@@ -121,7 +123,7 @@ def _lease(card: StepCard, task: int, attempt: int, secret: str, lease_s: float)
         final=card.final,
         timeout_s=card.timeout_s,
         lease_s=lease_s,
-        priority=card.priority,
+        priority=take.priority,
         name=card.job_name,
     )
 

@@ -1,7 +1,7 @@
 """`Idempotency-Key`: the same key and request give the same answer, however often, at once, or after a restart.
 
-The answer is stored in the very transaction that creates the thing, so that a crash leaves both or neither. Answers that
-carry a secret are kept in memory only: a token is stored as its hash and nowhere else.
+The answer is stored in the very transaction that creates the thing, so that a crash leaves both or neither. Answers
+that carry a secret are kept in memory only: a token is stored as its hash and nowhere else.
 """
 
 from __future__ import annotations

@@ -134,7 +134,7 @@ class Leasing:
             count = tasks_that_fit(planned.card.needs, room, want=left)
             if count <= 0:
                 continue
-            takes.append(Take(planned.card, count))
+            takes.append(Take(planned.card, count, int(planned.ranked.parts["priority"])))
             left -= min(count, planned.ready)
             if left <= 0 or len(takes) >= STEPS_TRIED_MAX:
                 break

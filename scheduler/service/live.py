@@ -81,6 +81,8 @@ class Live:
         self.started_jobs: set[int] = set()
         self.replan = asyncio.Event()
         self._parked: OrderedDict[str, LiveWorker] = OrderedDict()
+        self._moves: list[tuple[int, int]] | None = None
+        self._ended: set[int] = set()
         self._subscribers: set[asyncio.Queue[EventNote | None]] = set()
 
     # ---- Leases -------------------------------------------------------------------------------------------------
@@ -117,6 +119,8 @@ class Live:
         woken = 0
         for step_id, counts in ledger.moves.items():
             woken += max(0, self.plan.add_ready(step_id, counts[1]))
+            if self._moves is not None:
+                self._moves.append((step_id, counts[1]))
         for job, status in ledger.jobs_moved.items():
             if status is JobStatus.RUNNING:
                 self.started_jobs.add(job)
@@ -124,6 +128,7 @@ class Live:
                 self.started_jobs.discard(job)
             if status not in LEASABLE_JOBS:
                 self.plan.drop_job(job)
+                self._ended.add(job)
         for worker_id, (status, canary_at, doubted) in ledger.workers_moved.items():
             if worker_id in self.workers:
                 self.workers[worker_id].status = status
@@ -137,6 +142,24 @@ class Live:
         if woken:
             self.wake_some(woken)
         self.tell(ledger.events)
+
+    # ---- The plan -------------------------------------------------------------------------------------------------
+
+    def begin_plan(self) -> None:
+        """The steps were just loaded: from now on, note what commits change, until `end_plan`.
+
+        Commits are answered in their order, and the loading was one of them, so nothing is counted twice or missed.
+        """
+        self._moves, self._ended = [], set()
+
+    def end_plan(self, plan: Plan) -> None:
+        """Take over a new plan, corrected by what has happened since its steps were loaded."""
+        plan.catch_up(self._moves or [])
+        for job in self._ended:
+            plan.drop_job(job)
+        self._moves = None
+        self.plan = plan
+        self.wake_some(sum(planned.ready for planned in plan.steps))
 
     # ---- Waiting for work -----------------------------------------------------------------------------------------
 

@@ -25,7 +25,7 @@ def place(staged: Path, target: Path, *, digest: str, mark: str) -> None:
         FileNotFoundError: the staged file is gone and the target is not it.
         OSError: the file system refuses; see `WAITABLE`.
     """
-    neighbour = target.with_name(f".{target.name[:200]}.{mark}.outfield")
+    neighbour = target.with_name(f".{target.name}.{mark}.outfield")
     if not neighbour.exists():
         if not staged.exists():
             if target.is_file() and file_hash(target) == digest:

@@ -33,7 +33,6 @@ class StepCard:
     scene: dict[str, Any]
     needs: Needs
     timeout_s: float
-    priority: int
 
 
 @dataclass(slots=True)
@@ -65,6 +64,11 @@ class Plan:
 
     def __post_init__(self) -> None:
         self._by_step = {planned.card.step: planned for planned in self.steps}
+
+    def catch_up(self, moves: list[tuple[int, int]]) -> None:
+        """Correct the counts by what was committed while this plan was made."""
+        for step_id, delta in moves:
+            self.add_ready(step_id, delta)
 
     def add_ready(self, step_id: int, delta: int) -> int:
         """Correct a step's ready tasks; returns the delta if the step is in the plan, else 0."""

@@ -14,23 +14,36 @@ from scheduler.routing.route import HOME_POOL, Pool, Route, RouteRequest, route
 from scheduler.service.live import LiveWorker
 from scheduler.service.plan import Plan, PlannedStep, StepCard
 from scheduler.store import hot
-from scheduler.store.store import Store
+from scheduler.store.writer import Transaction
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StepRow:
-    """One plannable step as loaded."""
+    """One plannable step as loaded: its card, and what changes."""
 
     card: StepCard
-    ready: int
-    submitted_s: float
     pools: tuple[str, ...]
+    ready: int
+    priority: int
+    submitted_s: float
     waiting_on: int
 
 
-def load_steps(store: Store) -> list[StepRow]:
-    """The steps of queued and running jobs."""
-    return [_row(values) for values in store.rows(hot.PLANNABLE)]
+class StepLoader:
+    """Loads the plannable steps; remembers the cards, so that a tick reads a few numbers per step and parses nothing."""
+
+    def __init__(self) -> None:
+        self._cards: dict[int, tuple[StepCard, tuple[str, ...]]] = {}
+
+    def load(self, tx: Transaction) -> list[StepRow]:
+        """Runs in the writer's thread, so that the counts stand in a known order to every commit (`Live.plan_with`)."""
+        rows = tx.rows(hot.PLANNABLE, ())
+        cards = {row[0]: self._cards.get(row[0]) or _card(tx, row[0]) for row in rows}
+        self._cards = cards
+        return [
+            StepRow(*cards[step], int(ready), int(priority), float(submitted_at), int(waiting_on))
+            for step, _job, _level, ready, priority, submitted_at, waiting_on in rows
+        ]
 
 
 def pools_of(workers: Iterable[LiveWorker]) -> tuple[Pool, ...]:
@@ -47,7 +60,7 @@ def make_plan(rows: Iterable[StepRow], pools: tuple[Pool, ...], now_s: float) ->
     eligible = {row.card.step: row for row in rows if not row.waiting_on}
     ranked = rank(
         (
-            RankInput(row.card.step, row.card.job, row.card.priority, row.submitted_s, row.card.level)
+            RankInput(row.card.step, row.card.job, row.priority, row.submitted_s, row.card.level)
             for row in eligible.values()
         ),
         now_s,
@@ -77,12 +90,11 @@ def needs_of(renderer: str, scene: Mapping[str, Any], requires: Mapping[str, Any
     )
 
 
-def _row(values: tuple[Any, ...]) -> StepRow:
+def _card(tx: Transaction, step: int) -> tuple[StepCard, tuple[str, ...]]:
     (
-        step, job, kind, level, final, ready, name, priority, submitted_at, renderer, image_format, settings, scene,
-        requires, pools, timeout_s, _status, waiting_on,
-    ) = values  # fmt: skip
-    scene_data, requires_data = _json(scene), _json(requires)
+        kind, level, final, job, name, renderer, image_format, settings, scene, requires, pools, timeout_s,
+    ) = tx.rows(hot.CARD, (step,))[0]  # fmt: skip
+    scene_data = _json(scene)
     card = StepCard(
         step=step,
         job=job,
@@ -94,11 +106,10 @@ def _row(values: tuple[Any, ...]) -> StepRow:
         format=image_format,
         settings=_json(settings),
         scene=scene_data,
-        needs=needs_of(renderer, scene_data, requires_data),
+        needs=needs_of(renderer, scene_data, _json(requires)),
         timeout_s=timeout_s,
-        priority=priority,
     )
-    return StepRow(card, int(ready), float(submitted_at), tuple(_json(pools)), int(waiting_on))
+    return card, tuple(_json(pools))
 
 
 def _json(value: Any) -> Any:

@@ -15,7 +15,8 @@ from scheduler.errors import Refused
 from scheduler.protocol.renderers import RENDERERS, RendererInfo
 from scheduler.protocol.submission import NewJob
 from scheduler.routing.route import HOME_POOL
-from scheduler.scenes.intake import renderer_for, look_at_scene
+from scheduler.scenes.archive import inspect
+from scheduler.scenes.intake import look_at_scene
 from scheduler.scenes.outputs import resolve_output
 from scheduler.service.placing import file_hash
 from scheduler.service.validating import frames_or_refuse, validate_settings
@@ -53,7 +54,7 @@ class SceneChoice:
 def prepare_job(payload: NewJob, settings: Settings, blobs: BlobStore, *, archive: str | None = None) -> PreparedJob:
     """Check everything that can be checked without the database.
 
-    `archive` is the blob of an uploaded zip; then `payload.scene` is the scene's path inside it.
+    `archive` is the blob of an uploaded zip; then `payload.scene` may name the scene's path inside it.
 
     Raises:
         Refused: with a code and a hint for whatever is wrong.
@@ -95,11 +96,10 @@ def _scene(payload: NewJob, settings: Settings, blobs: BlobStore, archive: str |
             hint=f"Renderers: {', '.join(RENDERERS)}.",
             details={"field": "renderer"},
         )
+    if archive is not None:
+        return _archive_scene(payload, blobs, archive)
     if payload.scene is None:
         return _without_scene(payload)
-    if archive is not None:
-        renderer = payload.renderer or renderer_for(payload.scene)
-        return SceneChoice(renderer, {"archive": archive, "name": payload.scene, "blob_size": _size(blobs, archive)})
     if payload.scene.startswith(BLOB_PREFIX):
         return _blob_scene(payload, settings, blobs)
     return _file_scene(payload, settings)
@@ -115,6 +115,12 @@ def _without_scene(payload: NewJob) -> SceneChoice:
             hint="Give the path of a scene that the workers can see, or upload it with PUT /blobs/{hash}.",
         )
     return SceneChoice(renderer, {})
+
+
+def _archive_scene(payload: NewJob, blobs: BlobStore, archive: str) -> SceneChoice:
+    facts = inspect(blobs.path(archive), scene=payload.scene, renderer=payload.renderer)
+    scene: dict[str, Any] = {"archive": archive, "name": facts.scene, "blob_size": _size(blobs, archive)}
+    return SceneChoice(facts.renderer, scene | _version(facts.version))
 
 
 def _blob_scene(payload: NewJob, settings: Settings, blobs: BlobStore) -> SceneChoice:

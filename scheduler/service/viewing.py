@@ -62,7 +62,7 @@ def find_job(session: Session, job: int) -> Job:
     return row
 
 
-# ---- Workers and pools ------------------------------------------------------------------------------------------------
+# ---- Workers and pools -----------------------------------------------------------------------------------------------
 
 
 async def list_workers(farm: Farm) -> list[dict[str, Any]]:
@@ -148,7 +148,7 @@ def _pool_view(farm: Farm, name: str, workers: list[LiveWorker]) -> dict[str, An
     }
 
 
-# ---- Events -------------------------------------------------------------------------------------------------------------
+# ---- Events ----------------------------------------------------------------------------------------------------------
 
 
 def list_events(session: Session, *, job: int | None, after: int, limit: int) -> list[dict[str, Any]]:

@@ -83,13 +83,18 @@ DEPENDENTS_RELEASE = Query(
 )
 DEPENDENCIES_MET = Query("UPDATE job_dependency SET met = true WHERE needs = ? AND NOT met")
 
-# What the tick plans over: every step that could be leased from, with what ranking and routing need. Few rows.
+# What the tick plans over: every step that could be leased from, with what changes. Few rows, and narrow ones.
 PLANNABLE = Query(
-    "SELECT step.id, step.job_id, step.kind, step.level, step.final, step.ready, job.name, job.priority, "
-    "job.submitted_at, job.renderer, job.format, job.settings, job.scene, job.requires, job.pools, job.timeout_s, "
-    "job.status, job.waiting_on "
+    "SELECT step.id, step.job_id, step.level, step.ready, job.priority, job.submitted_at, job.waiting_on "
     "FROM step JOIN job ON job.id = step.job_id "
     "WHERE job.status IN ('QUEUED', 'RUNNING') AND step.ready + step.blocked + step.leased > 0"
+)
+
+# What never changes of a step; read once and remembered.
+CARD = Query(
+    "SELECT step.kind, step.level, step.final, job.id, job.name, job.renderer, job.format, job.settings, job.scene, "
+    "job.requires, job.pools, job.timeout_s "
+    "FROM step JOIN job ON job.id = step.job_id WHERE step.id = ?"
 )
 
 # A job has ended: whoever still holds a lease on it loses it, and the fence (no secret) refuses what comes late.

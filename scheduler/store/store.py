@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlmodel import Session
 
@@ -14,7 +14,7 @@ from scheduler.errors import Unavailable
 from scheduler.store.blobs import BlobStore
 from scheduler.store.engine import ActiveLock, database_url, open_engine, reading
 from scheduler.store.migrating import migrate
-from scheduler.store.writer import Query, Transaction, Writer
+from scheduler.store.writer import Transaction, Writer
 
 Result = TypeVar("Result")
 
@@ -94,17 +94,6 @@ class Store:
         """A session for reading one consistent snapshot."""
         with reading(self._read_engine) as session:
             yield session
-
-    def rows(self, query: Query) -> list[tuple[Any, ...]]:
-        """Run a hot-road query without parameters on a reading connection."""
-        connection = self._read_engine.raw_connection()
-        try:
-            cursor = connection.cursor()
-            cursor.execute(query.sqlite if self.dialect == "sqlite" else query.postgresql)
-            return cursor.fetchall()
-        finally:
-            connection.rollback()
-            connection.close()
 
     def free_bytes(self) -> int:
         """Free space where the data lies."""

@@ -7,6 +7,7 @@ come, lease, finish, fail, fall silent, speak up late; people cancel, pause, ret
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -290,8 +291,8 @@ class FarmMachine(RuleBasedStateMachine):
 
 
 FarmMachine.TestCase.settings = settings(
-    max_examples=25,
-    stateful_step_count=40,
+    max_examples=int(os.environ.get("OUTFIELD_MACHINE_EXAMPLES", "10")),
+    stateful_step_count=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )
