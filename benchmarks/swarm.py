@@ -27,7 +27,9 @@ class Agent(asyncio.Protocol):
     def __init__(self, swarm: Swarm, worker: str, token: str) -> None:
         self._swarm = swarm
         head = f"POST /workers/{worker}/sync HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n"
-        self._calls = {body: f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode() for body in ("{}", '{"want":1}')}
+        self._calls = {
+            body: f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode() for body in ("{}", '{"want":1}')
+        }
         self._waiting: list[tuple[float, bytes]] = []
         self._sent_at: float | None = None
         self._received = b""

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from scheduler.domain.retrying import FailedAttempt, FailureClass, decide_retry
+from scheduler.domain.retrying import FailedAttempt, FailureClass, RetryDecision, decide_retry
 from scheduler.domain.states import AttemptStatus, TaskStatus
 from scheduler.protocol.work import Report
 from scheduler.service.ledger import Ledger
@@ -98,21 +98,7 @@ def fail(tx: Transaction, ledger: Ledger, report: Report, *, other_workers: bool
     )
     after = TaskStatus.READY if decision.retry else TaskStatus.FAILED
     message = report.message[:MESSAGE_MAX]
-    released = tx.run(
-        hot.RELEASE,
-        (
-            after.value,
-            decision.user_failures,
-            decision.troubles,
-            message,
-            worker if decision.avoid_s else None,
-            ledger.now_s + decision.avoid_s if decision.avoid_s else None,
-            ledger.now_s + decision.delay_s if decision.delay_s else None,
-            report.task,
-            report.attempt,
-        ),
-    )
-    if not released:
+    if not _release(tx, ledger.now_s, report, decision, after, worker):
         return False
     ledger.move(int(step_id), TaskStatus.LEASED, after)
     ledger.end_lease(report.task, report.attempt)
@@ -128,6 +114,23 @@ def fail(tx: Transaction, ledger: Ledger, report: Report, *, other_workers: bool
     if failure is not FailureClass.LOST:
         judge(tx, ledger, worker, succeeded=False, seconds=seconds, failure=failure)
     return True
+
+
+def _release(
+    tx: Transaction, now_s: float, report: Report, decision: RetryDecision, after: TaskStatus, worker: str
+) -> bool:
+    parameters = (
+        after.value,
+        decision.user_failures,
+        decision.troubles,
+        report.message[:MESSAGE_MAX],
+        worker if decision.avoid_s else None,
+        now_s + decision.avoid_s if decision.avoid_s else None,
+        now_s + decision.delay_s if decision.delay_s else None,
+        report.task,
+        report.attempt,
+    )
+    return tx.run(hot.RELEASE, parameters) > 0
 
 
 def give_back(tx: Transaction, ledger: Ledger, report: Report) -> bool:

@@ -133,8 +133,7 @@ def _blob_scene(payload: NewJob, settings: Settings, blobs: BlobStore) -> SceneC
             hint="Upload it first with PUT /blobs/{its SHA-256}.",
         )
     facts = look_at_scene(blobs.path(digest), payload.renderer, name=name or None)
-    ending = RENDERERS[facts.renderer].endings[0]
-    scene: dict[str, Any] = {"blob": digest, "name": name or f"scene{ending}", "blob_size": _size(blobs, digest)}
+    scene: dict[str, Any] = {"blob": digest, "name": name or f"scene{facts.ending}", "blob_size": _size(blobs, digest)}
     return SceneChoice(facts.renderer, scene | _version(facts.version) | _trust(digest, settings))
 
 

@@ -18,13 +18,14 @@ import structlog
 from sqlmodel import select
 
 from scheduler.domain.states import AttemptStatus, TaskStatus
-from scheduler.imaging.facts import Expectation, ImageFacts, Verdict
+from scheduler.imaging.facts import INFRA_CODES, Expectation, ImageFacts, Verdict
 from scheduler.protocol.work import FailureClass, OutputFile, Report
-from scheduler.scenes.outputs import frame_path
+from scheduler.scenes.outputs import frame_path, lies_under
 from scheduler.service.ending import complete, fail
 from scheduler.service.exchange import FILELESS_RENDERER
 from scheduler.service.farm import Farm
 from scheduler.service.ledger import Ledger
+from scheduler.service.preparing import output_roots
 from scheduler.service.placing import WAITABLE, file_hash, place
 from scheduler.store.tables import Attempt, Blob, Frame, Job, Task
 from scheduler.store.writer import Transaction
@@ -35,9 +36,6 @@ WAIT_MAX_S = 60.0
 
 PUBLISHERS_MAX = 8
 """Attempts that are verified and placed side by side."""
-
-USER_VERDICTS = frozenset({"wrong_format", "wrong_size", "has_nan", "too_many_pixels"})
-"""Verdicts that blame the artist's scene; all others blame the way of the file."""
 
 log = structlog.get_logger()
 
@@ -64,6 +62,7 @@ class Delivery:
     width: int | None
     height: int | None
     output: str
+    roots: tuple[Path, ...]
     seconds: float
     frames: frozenset[int]
     files: tuple[OutputFile, ...]
@@ -177,11 +176,12 @@ class Publisher:
         verdict = await self._imaging.check(path, expect)
         if verdict.ok and verdict.facts is not None:
             return verdict.facts
-        failure: FailureClass = "user" if verdict.code in USER_VERDICTS else "infra"
+        failure: FailureClass = "infra" if verdict.code in INFRA_CODES else "user"
         raise NotAsAsked(f"Frame {file.frame}: {verdict.message}", failure)
 
     async def _place(self, delivery: Delivery, staged: Path, target: Path, file: OutputFile) -> None:
         """Place the file; where the target's file system refuses, wait for it instead of rendering again."""
+        self._check_target(delivery, target)
         pause_s = WAIT_FIRST_S
         mark = f"{delivery.task}.{delivery.attempt}"
         while True:
@@ -201,6 +201,11 @@ class Publisher:
                 continue
             self.waiting.pop(delivery.task, None)
             return
+
+    def _check_target(self, delivery: Delivery, target: Path) -> None:
+        """The folder was under an output root when the job came in; a link may have taken its place since."""
+        if delivery.roots and not lies_under(target.parent, delivery.roots):
+            raise NotAsAsked(f"{target.parent} does not lie under an output root any more.", "user")
 
     def _adopt(self, staged: Path, file: OutputFile) -> dict[str, Any]:
         """A partial becomes a blob, so that any worker can merge it."""
@@ -268,6 +273,14 @@ class Publisher:
         if folder.parent.is_dir() and not any(folder.parent.iterdir()):
             folder.parent.rmdir()
 
+    def _roots(self, job: Job) -> tuple[Path, ...]:
+        """Where the job's frames may go; nothing to check for frames in the farm's own storage."""
+        output = Path(job.output or "")
+        if output.is_relative_to(self._farm.store.folders.frames):
+            return ()
+        scene = job.scene.get("path")
+        return output_roots(self._farm.settings, Path(scene).parent if scene else None)
+
     def _load(self, task: int, attempt: int) -> Delivery | None:
         """The delivery as it stands in the store; None if it is not current any more."""
         with self._farm.store.read() as session:
@@ -292,6 +305,7 @@ class Publisher:
             width=width,
             height=height,
             output=job.output or "",
+            roots=self._roots(job),
             seconds=tried.seconds or 0.0,
             frames=frozenset(int(frame) for frame in row.frames.split(",")),
             files=tuple(msgspec.json.decode(tried.manifest or "[]", type=list[OutputFile])),

@@ -57,9 +57,23 @@ async def submit_job(
 def _store_job(
     tx: Transaction, ledger: Ledger, prepared: PreparedJob, owner: str, pools: list[str], frames_folder: str
 ) -> int:
-    payload = prepared.payload
     unmet = _unmet(tx, prepared.needs)
-    row = Job(
+    row = _job_row(prepared, owner, pools, ledger.now_s, waiting_on=len(unmet))
+    tx.session.add(row)
+    tx.session.flush()
+    job = row.id or 0
+    if row.output is None:
+        # Frames without a path of their own stay in the farm's storage, in the job's own folder.
+        row.output = f"{frames_folder}/{job:05d}/{slug(row.name)}.####.{prepared.format}"
+    for needed in prepared.needs:
+        tx.session.add(JobDependency(job=job, needs=needed, met=needed not in unmet))
+    tx.session.flush()
+    return job
+
+
+def _job_row(prepared: PreparedJob, owner: str, pools: list[str], now_s: float, *, waiting_on: int) -> Job:
+    payload = prepared.payload
+    return Job(
         name=payload.name,
         status=JobStatus.PAUSED if payload.paused else JobStatus.QUEUED,
         owner=owner,
@@ -81,20 +95,10 @@ def _store_job(
         max_attempts=payload.max_attempts,
         timeout_s=payload.timeout_s,
         deadline=payload.deadline.timestamp() if payload.deadline else None,
-        submitted_at=ledger.now_s,
+        submitted_at=now_s,
         reason="submitted",
-        waiting_on=len(unmet),
+        waiting_on=waiting_on,
     )
-    tx.session.add(row)
-    tx.session.flush()
-    job = row.id or 0
-    if row.output is None:
-        # Frames without a path of their own stay in the farm's storage, in the job's own folder.
-        row.output = f"{frames_folder}/{job:05d}/{slug(payload.name)}.####.{prepared.format}"
-    for needed in prepared.needs:
-        tx.session.add(JobDependency(job=job, needs=needed, met=needed not in unmet))
-    tx.session.flush()
-    return job
 
 
 def _unmet(tx: Transaction, needs: tuple[int, ...]) -> set[int]:

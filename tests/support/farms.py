@@ -71,7 +71,9 @@ class LooseFarm:
         self.clock = ManualClock()
         limits = LimitSettings(free_min_bytes=0)
         self.settings = Settings(
-            server=ServerSettings(data=data, database=database, output_roots=(data,)), farm=FarmSettings(**farm), limits=limits
+            server=ServerSettings(data=data, database=database, output_roots=(data,)),
+            farm=FarmSettings(**farm),
+            limits=limits,
         )
         self._open()
 

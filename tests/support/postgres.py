@@ -39,7 +39,11 @@ class Cluster:
         arguments = ["-D", self._base / "d", "-k", self._base, "-h", "", "-F", "-c", "max_connections=60"]
         self._log = (self._base / "log").open("wb")
         self._server = subprocess.Popen(
-            [self._bin / "postgres", *map(str, arguments)], stdout=self._log, stderr=subprocess.STDOUT, cwd="/", **self._as()
+            [self._bin / "postgres", *map(str, arguments)],
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            cwd="/",
+            **self._as(),
         )
         self._wait()
 

@@ -110,7 +110,9 @@ class FarmMachine(RuleBasedStateMachine):
     )
     def a_task_fails(self, held, failure, seconds):
         worker, lease = held
-        report = Report(lease.task, lease.attempt, lease.secret, "failed", failure=failure, seconds=seconds, message="x")
+        report = Report(
+            lease.task, lease.attempt, lease.secret, "failed", failure=failure, seconds=seconds, message="x"
+        )
         self.farm.sync(worker, reports=[report])
         return held
 
@@ -185,7 +187,9 @@ class FarmMachine(RuleBasedStateMachine):
         with self.farm.store.read() as session:
             for step in session.exec(select(Step)).all():
                 found = dict(
-                    session.exec(select(Task.status, func.count()).where(Task.step_id == step.id).group_by(Task.status)).all()
+                    session.exec(
+                        select(Task.status, func.count()).where(Task.step_id == step.id).group_by(Task.status)
+                    ).all()
                 )
                 for status, column in COLUMNS.items():
                     assert getattr(step, column) == found.get(status.value, 0), (step, found)
