@@ -28,14 +28,14 @@ def test_kill_9_of_a_worker_in_mid_task(new_farm):
     identity = next(path for path in worker_folder.rglob("*.json") if "token" in path.read_text())
     known = json.loads(identity.read_text())
     (worker,) = farm.workers()
-    secret = secret_of(farm, task["id"])
+    secret = secret_of(farm, task["task"])
     os.kill(worker.pid, signal.SIGKILL)
     farm.succeed(job, within_s=60)
     (task,) = farm.tasks(job)
     assert task["attempt"] == first + 1
     # The dead worker's late report, replayed with its own token and secret.
     late = httpx.post(
-        f"{farm.url}/attempts/{task['id']}.{first}/complete",
+        f"{farm.url}/attempts/{task['task']}.{first}/complete",
         headers={"Authorization": f"Bearer {known['token']}"},
         json={"attempt": first, "secret": secret, "files": []},
     )
@@ -95,12 +95,12 @@ def test_kill_9_of_the_scheduler_in_mid_job(new_farm):
     try:
         job = farm.submit(renderer="null", frames="1-4", settings={"sleep_s": 4})
         farm.until(lambda: leased(farm, job))
-        before = {task["id"]: task["attempt"] for task in farm.tasks(job) if task["status"] == "LEASED"}
+        before = {task["task"]: task["attempt"] for task in farm.tasks(job) if task["status"] == "LEASED"}
         farm.kill()
         again = new_farm(workers=0, flags=("--port", port))
         assert again.url == farm.url
         again.succeed(job, within_s=90)
-        after = {task["id"]: task["attempt"] for task in again.tasks(job)}
+        after = {task["task"]: task["attempt"] for task in again.tasks(job)}
         assert set(after.values()) == {1}
         assert before.items() <= after.items()
     finally:
