@@ -21,8 +21,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
-from blend_scenes import SceneOptions, make_scenes  # noqa: E402
-from running_farm import RunningFarm  # noqa: E402
+from blend_scenes import SceneOptions, make_scenes
+from running_farm import RunningFarm
 
 FRAMES = 24
 

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 
 class FarmProcess:
@@ -34,7 +34,7 @@ class FarmProcess:
         self.host, self.port = found[1], int(found[2])
         self.token = (self.data / "admin.token").read_text().strip()
 
-    def __enter__(self) -> FarmProcess:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

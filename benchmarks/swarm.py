@@ -67,7 +67,7 @@ class Agent(asyncio.Protocol):
             self._sent_at, call = self._waiting.pop(0)
             self._transport.write(call)  # type: ignore[attr-defined]
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _exc: Exception | None) -> None:
         self._swarm.errors += 1
 
 

@@ -40,9 +40,10 @@ from scheduler.store.writer import Transaction
 from scheduler.tick import Tick
 
 KEEP_HOUSE_MINUTES = 60
+START_POLL_S = 0.005
 THREAD_SWITCH_S = 0.001
 GRACEFUL_S = 5
-ADMIN_TOKEN_FILE = "admin.token"  # noqa: S105  a file's name
+ADMIN_TOKEN_FILE = "admin.token"
 
 log = structlog.get_logger()
 
@@ -156,15 +157,16 @@ def _write_private(path: Path, text: str) -> None:
 class _Server(uvicorn.Server):
     """uvicorn without its signal handling, which would end the process by the signal instead of with 0."""
 
+    async def serve_on(self, listener: socket.socket) -> None:
+        """Serve until `should_exit`, leaving the process's signals alone."""
+        await self._serve([listener])
+
     @property
     def url(self) -> str:
         """Where it listens."""
         name = self.servers[0].sockets[0].getsockname()
         host = f"[{name[0]}]" if ":" in name[0] else name[0]
         return f"http://{host}:{name[1]}"
-
-    def install_signal_handlers(self) -> None:
-        """None: `serve` has its own."""
 
 
 def run_loop(main: Coroutine[Any, Any, Result]) -> Result:
@@ -210,10 +212,10 @@ async def serve(settings: Settings, on_ready: OnReady, *, stop: asyncio.Event | 
             h11_max_incomplete_event_size=64 * 1024,
         )
         server = _Server(config)
-        serving = asyncio.create_task(server._serve([listener]), name="http")  # noqa: SLF001  serve() would take the signals
+        serving = asyncio.create_task(server.serve_on(listener), name="http")
         waiting = asyncio.create_task(stopping.wait(), name="stop")
         while not server.started and not serving.done():
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(START_POLL_S)
         if server.started:
             await on_ready(services, server.url)
         await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)

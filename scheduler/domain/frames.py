@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from fileseq import FrameSet, framesToFrameRange
+from fileseq import framesToFrameRange
 from fileseq.exceptions import FileSeqException
+from fileseq.frameset import FrameSet
 
 FRAME_ABS_MAX = 10_000_000
 """Frame numbers lie between plus and minus this."""

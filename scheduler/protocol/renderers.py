@@ -20,8 +20,8 @@ class RendererSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    width: int | None = Field(default=None, ge=1, le=IMAGE_SIDE_MAX, description="pixels")
-    height: int | None = Field(default=None, ge=1, le=IMAGE_SIDE_MAX, description="pixels")
+    width: int | None = Field(default=None, ge=1, le=IMAGE_SIDE_MAX, description="pixels; none: as the scene says")
+    height: int | None = Field(default=None, ge=1, le=IMAGE_SIDE_MAX, description="pixels; none: as the scene says")
 
     @model_validator(mode="after")
     def _not_too_many_pixels(self) -> RendererSettings:
@@ -47,8 +47,12 @@ class Camera(BaseModel):
 class KernelSettings(RendererSettings):
     """Ambient occlusion by Numba: the built-in scene, or a mesh (OBJ, PLY, GLB, glTF)."""
 
-    width: int = Field(default=512, ge=1, le=IMAGE_SIDE_MAX, description="pixels")
-    height: int = Field(default=512, ge=1, le=IMAGE_SIDE_MAX, description="pixels")
+    width: int = Field(  # pyright: ignore[reportIncompatibleVariableOverride]  narrower, and frozen
+        default=512, ge=1, le=IMAGE_SIDE_MAX, description="pixels"
+    )
+    height: int = Field(  # pyright: ignore[reportIncompatibleVariableOverride]
+        default=512, ge=1, le=IMAGE_SIDE_MAX, description="pixels"
+    )
     subsamples: int = Field(default=2, ge=1, le=64, description="camera rays per pixel and axis")
     samples: int | None = Field(default=None, ge=1, le=4096, description="camera rays per pixel; overrides subsamples")
     ao_samples: int = Field(default=8, ge=1, le=64, description="occlusion rays per camera ray and axis")

@@ -79,5 +79,5 @@ def _at_least(version: str, wanted: str) -> bool:
 
 
 def _numbers(version: str) -> tuple[int, int]:
-    parts = [int(part) if part.isdigit() else 0 for part in version.split(".")[:2]]
-    return (parts + [0, 0])[0], (parts + [0, 0])[1]
+    major, minor, *_rest = [*version.split("."), "0", "0"]
+    return int(major) if major.isdigit() else 0, int(minor) if minor.isdigit() else 0

@@ -64,7 +64,7 @@ def _asked_for(request: RouteRequest, pool: Pool) -> str | None:
     return REASON_NOT_ASKED if request.pools and pool.name not in request.pools else None
 
 
-def _stays_home(request: RouteRequest, pool: Pool) -> str | None:
+def _stays_home(_request: RouteRequest, pool: Pool) -> str | None:
     return REASON_AWAY if pool.name != HOME_POOL else None
 
 

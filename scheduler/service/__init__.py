@@ -1,4 +1,4 @@
-"""Use cases: load, decide, save. Each is a few lines around a pure decision of `scheduler.domain` or `scheduler.routing`.
+"""Use cases: load, decide, save; each a few lines around a pure decision of `scheduler.domain` or `scheduler.routing`.
 
 `live` is what the running scheduler knows in memory (workers, leases, the plan); `ledger` collects what one
 transaction did and is applied to `live` after the commit. `leasing`, `publishing`, `submitting`, `controlling`,

@@ -7,7 +7,7 @@ means stale: nothing was changed, and the worker must drop the work.
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -25,12 +25,18 @@ MESSAGE_MAX = 4000
 _OPEN_ATTEMPTS = (AttemptStatus.LEASED.value, AttemptStatus.LOST.value)
 
 
+class Fence(NamedTuple):
+    """What every write of a worker must name: the task, its attempt, and the lease's secret."""
+
+    task: int
+    attempt: int
+    secret: str
+
+
 def complete(
     tx: Transaction,
     ledger: Ledger,
-    task: int,
-    attempt: int,
-    secret: str,
+    fence: Fence,
     *,
     seconds: float | None = None,
     output: dict[str, Any] | None = None,
@@ -40,6 +46,7 @@ def complete(
 
     `doubted` False: the worker is known to be in good standing, so that its success is no news.
     """
+    task, attempt, secret = fence
     text = json.dumps(output) if output is not None else None
     before = TaskStatus.LEASED
     rows = tx.rows(hot.COMPLETE, (text, task, attempt, secret, before.value))

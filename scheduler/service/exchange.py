@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from scheduler.domain.states import TaskStatus
 from scheduler.protocol.work import Ack, Input, Lease, Report, SampleSlice, Scene, Tile
 from scheduler.routing.machines import Needs
-from scheduler.service.ending import complete, deliver, fail, give_back
+from scheduler.service.ending import Fence, complete, deliver, fail, give_back
 from scheduler.service.ledger import Ledger
 from scheduler.service.plan import StepCard
 from scheduler.store import hot
@@ -74,8 +74,8 @@ class Exchange:
 
     def _end(self, tx: Transaction, report: Report) -> Ack:
         if report.outcome == "done" and not report.files and report.task in self.fileless:
-            key = (report.task, report.attempt, report.secret)
-            ok = complete(tx, self.ledger, *key, seconds=report.seconds, doubted=self.doubted)
+            fence = Fence(report.task, report.attempt, report.secret)
+            ok = complete(tx, self.ledger, fence, seconds=report.seconds, doubted=self.doubted)
         elif report.outcome == "done":
             ok = deliver(tx, self.ledger, report)
             if ok:

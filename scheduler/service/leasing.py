@@ -16,7 +16,6 @@ from scheduler.protocol.work import MAX_REPORTS, Ack, Lease, Report, SyncReply, 
 from scheduler.routing.machines import tasks_that_fit
 from scheduler.service.exchange import FILELESS_RENDERER, Exchange, Take
 from scheduler.service.farm import Farm
-from scheduler.service.ledger import Ledger
 from scheduler.service.live import LiveLease, LiveWorker
 from scheduler.service.registering import worker_event
 

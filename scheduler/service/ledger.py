@@ -114,15 +114,14 @@ class Ledger:
         self.replan = True
         if after in TERMINAL_JOBS:
             self._close_leases(tx, job_id, after)
-        data = {"name": name, "old": before.value, "new": after.value, "reason": reason}
-        self.event(tx, "job.status", job=job_id, **data)
+        self.event(tx, "job.status", job=job_id, name=name, old=before.value, new=after.value, reason=reason)
         if after is JobStatus.SUCCEEDED:
             tx.run(hot.DEPENDENTS_RELEASE, (job_id,))
             tx.run(hot.DEPENDENCIES_MET, (job_id,))
         return after
 
     def _close_leases(self, tx: Transaction, job_id: int, status: JobStatus) -> None:
-        """No job that has ended has a leased task. A canceled job's tasks are canceled; a failed one's can be retried."""
+        """No job that has ended has a leased task. A canceled job's tasks are canceled, a failed one's can be retried."""
         after = TaskStatus.CANCELED if status is JobStatus.CANCELED else TaskStatus.READY
         for task, attempt, step_id in tx.rows(hot.CLOSE_LEASES, (after.value, job_id)):
             tx.run(hot.ATTEMPT_CLOSED, (self.now_s, task, attempt))

@@ -113,14 +113,34 @@ class Live:
 
     def apply(self, ledger: Ledger) -> None:
         """Bring memory to where the disk now is, and wake whoever is concerned."""
-        holders = {self.leases[task].worker for task, attempt in ledger.ended if task in self.leases}
+        holders = {self.leases[task].worker for task, _attempt in ledger.ended if task in self.leases}
         for task, attempt in ledger.ended:
             self.let_go(task, attempt)
+        woken = self._apply_moves(ledger)
+        self._apply_jobs(ledger)
+        for worker_id, (status, canary_at, doubted) in ledger.workers_moved.items():
+            worker = self.workers.get(worker_id)
+            if worker is not None:
+                worker.status, worker.canary_at, worker.doubted = status, canary_at, doubted
+        if ledger.jobs_moved:
+            for worker_id in holders:
+                self.wake(worker_id)
+        if ledger.replan:
+            self.replan.set()
+        if woken:
+            self.wake_some(woken)
+        self.tell(ledger.events)
+
+    def _apply_moves(self, ledger: Ledger) -> int:
+        """Correct the plan's ready tasks; returns how many more there are."""
         woken = 0
         for step_id, counts in ledger.moves.items():
             woken += max(0, self.plan.add_ready(step_id, counts[1]))
             if self._moves is not None:
                 self._moves.append((step_id, counts[1]))
+        return woken
+
+    def _apply_jobs(self, ledger: Ledger) -> None:
         for job, status in ledger.jobs_moved.items():
             if status is JobStatus.RUNNING:
                 self.started_jobs.add(job)
@@ -129,19 +149,6 @@ class Live:
             if status not in LEASABLE_JOBS:
                 self.plan.drop_job(job)
                 self._ended.add(job)
-        for worker_id, (status, canary_at, doubted) in ledger.workers_moved.items():
-            if worker_id in self.workers:
-                self.workers[worker_id].status = status
-                self.workers[worker_id].canary_at = canary_at
-                self.workers[worker_id].doubted = doubted
-        if ledger.jobs_moved:
-            for worker in holders:
-                self.wake(worker)
-        if ledger.replan:
-            self.replan.set()
-        if woken:
-            self.wake_some(woken)
-        self.tell(ledger.events)
 
     # ---- The plan -------------------------------------------------------------------------------------------------
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scheduler.domain.splitting import SplitRequest, task_count
 from scheduler.domain.frames import previews_first
+from scheduler.domain.splitting import SplitRequest, task_count
 from scheduler.errors import Refused
 from scheduler.protocol.renderers import RENDERERS, RendererInfo
 from scheduler.protocol.submission import NewJob

@@ -11,7 +11,7 @@ import asyncio
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import msgspec
 import structlog
@@ -19,14 +19,15 @@ from sqlmodel import select
 
 from scheduler.domain.states import AttemptStatus, TaskStatus
 from scheduler.imaging.facts import INFRA_CODES, Expectation, ImageFacts, Verdict
+from scheduler.protocol.renderers import Format
 from scheduler.protocol.work import FailureClass, OutputFile, Report
 from scheduler.scenes.outputs import frame_path, lies_under
-from scheduler.service.ending import complete, fail
+from scheduler.service.ending import Fence, complete, fail
 from scheduler.service.exchange import FILELESS_RENDERER
 from scheduler.service.farm import Farm
 from scheduler.service.ledger import Ledger
-from scheduler.service.preparing import output_roots
 from scheduler.service.placing import WAITABLE, file_hash, place
+from scheduler.service.preparing import output_roots
 from scheduler.store.tables import Attempt, Blob, Frame, Job, Task
 from scheduler.store.writer import Transaction
 
@@ -72,7 +73,8 @@ class NotAsAsked(Exception):
     """The delivered files are not what the task was to make."""
 
     def __init__(self, message: str, failure: FailureClass) -> None:
-        self.message, self.failure = message, failure
+        self.message = message
+        self.failure: FailureClass = failure
         super().__init__(message)
 
 
@@ -161,8 +163,12 @@ class Publisher:
             if [file.kind for file in delivery.files] != ["partial"]:
                 raise NotAsAsked("The worker delivered no partial where one was to be made.", "infra")
             return
-        frames = [file.frame for file in delivery.files if file.kind == "frame"]
-        if len(frames) != len(delivery.files) or set(frames) != delivery.frames or len(frames) != len(delivery.frames):
+        frames = [file.frame for file in delivery.files if file.kind == "frame" and file.frame is not None]
+        if (
+            len(frames) != len(delivery.files)
+            or frozenset(frames) != delivery.frames
+            or len(frames) != len(delivery.frames)
+        ):
             raise NotAsAsked("The worker did not deliver exactly the frames that were asked for.", "infra")
 
     async def _verify(self, delivery: Delivery, path: Path, file: OutputFile) -> ImageFacts:
@@ -172,7 +178,7 @@ class Publisher:
         placed = frame_path(delivery.output, file.frame or 0)
         if not path.exists() and placed.is_file():
             path = placed  # placed before a crash, not yet recorded
-        expect = Expectation(format=delivery.format, width=delivery.width, height=delivery.height)
+        expect = Expectation(format=cast("Format", delivery.format), width=delivery.width, height=delivery.height)
         verdict = await self._imaging.check(path, expect)
         if verdict.ok and verdict.facts is not None:
             return verdict.facts
@@ -236,8 +242,8 @@ class Publisher:
         """The task succeeds, behind the fence; its frames are recorded in the same transaction."""
 
         def change(tx: Transaction, ledger: Ledger) -> bool:
-            key = (delivery.task, delivery.attempt, delivery.secret)
-            if not complete(tx, ledger, *key, seconds=delivery.seconds, output=output):
+            fence = Fence(delivery.task, delivery.attempt, delivery.secret)
+            if not complete(tx, ledger, fence, seconds=delivery.seconds, output=output):
                 return False
             for row in rows:
                 tx.session.merge(row)

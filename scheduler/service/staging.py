@@ -78,7 +78,7 @@ class Staging:
             )
         await self._held(task, attempt, secret)
         limits, folder = self._farm.settings.limits, self._farm.store.folders.attempt(task, attempt)
-        if folder.is_dir() and len(os.listdir(folder)) >= FILES_PER_ATTEMPT_MAX:
+        if folder.is_dir() and sum(1 for _file in folder.iterdir()) >= FILES_PER_ATTEMPT_MAX:
             raise Refused(f"One attempt may stage {FILES_PER_ATTEMPT_MAX} files.", code="too_many_files")
         part = folder / f".{name}.part"
         incoming = Incoming(part, size_max=limits.output_max_bytes, free_min=limits.free_min_bytes)
@@ -124,7 +124,7 @@ class Staging:
             ended_too and status != AttemptStatus.CANCELED
         )
         if current != attempt or not secret or known_secret != secret or not is_open:
-            raise StaleAttempt()
+            raise StaleAttempt
         return Held(job, task, attempt)
 
 

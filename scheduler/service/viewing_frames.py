@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from sqlmodel import Session, col, select
 
@@ -36,7 +38,7 @@ _HINT = {
     FAILED: "Its rendering failed; GET /jobs/{job}/tasks?status=FAILED says why, POST /jobs/{job}/retry tries again.",
     CANCELED: "Its job was canceled; POST /jobs/{job}/retry renders it.",
     "unknown": "GET /jobs/{job}/frames lists the frames of this job.",
-    PUBLISHED: "The file was removed from where it was published; POST /jobs/{job}/retry does not bring it back.",
+    PUBLISHED: "Its file was moved, removed or changed since; what it was is not kept anywhere else.",
 }
 
 FRAME_DIGITS_MAX = 8
@@ -51,6 +53,30 @@ class FrameFile:
     path: Path
     hash: str
     size: int
+
+    def open(self) -> BinaryIO:
+        """The file, if it still is what was published. Whoever may write there could have put a link in its place.
+
+        Raises:
+            FileNotFoundError: it is gone, no ordinary file, or of another size.
+        """
+        try:
+            handle = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError as error:
+            raise FileNotFoundError(str(self.path)) from error
+        facts = os.fstat(handle)
+        if not stat.S_ISREG(facts.st_mode) or facts.st_size != self.size:
+            os.close(handle)
+            raise FileNotFoundError(str(self.path))
+        return os.fdopen(handle, "rb")
+
+    def is_there(self) -> bool:
+        """Whether it can be opened."""
+        try:
+            self.open().close()
+        except FileNotFoundError:
+            return False
+        return True
 
 
 def number_of_frame(text: str) -> int:

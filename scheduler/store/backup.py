@@ -10,10 +10,10 @@ from scheduler.errors import Refused
 
 
 def _connect(path: Path, *, read_only: bool = False) -> Any:
-    from pysqlite3 import dbapi2
+    from scheduler.store.engine import sqlite_module
 
     suffix = "?mode=ro" if read_only else ""
-    return dbapi2.connect(f"{path.absolute().as_uri()}{suffix}", uri=True)
+    return sqlite_module().connect(f"{path.absolute().as_uri()}{suffix}", uri=True)
 
 
 def backup_sqlite(source: Path, target: Path) -> int:
@@ -46,7 +46,7 @@ def verify_sqlite(path: Path) -> None:
     Raises:
         Refused: it is not.
     """
-    from pysqlite3 import dbapi2
+    from scheduler.store.engine import sqlite_module
 
     if not path.is_file():
         raise Refused(f"{path} is not there.", code="backup_missing", hint="Check the path of the backup.")
@@ -55,7 +55,7 @@ def verify_sqlite(path: Path) -> None:
         if connection.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
             raise Refused(f"{path} is damaged.", code="backup_damaged", hint="Use an older backup.")
         connection.execute("SELECT count(*) FROM job").fetchone()
-    except dbapi2.DatabaseError as error:
+    except sqlite_module().DatabaseError as error:
         raise Refused(f"{path} is no backup of Outfield: {error}.", code="backup_damaged") from error
     finally:
         connection.close()

@@ -26,6 +26,13 @@ READERS_MAX = 16
 _LOCK_ID = 0x0F1E1D
 
 
+def sqlite_module() -> Any:
+    """The DB-API module of the current SQLite; imported only where a database is opened: the CLI starts without it."""
+    from pysqlite3 import dbapi2
+
+    return dbapi2
+
+
 def database_url(database: str | None, data: Path) -> str:
     """The database's URL: what the settings say, or a file in the data folder."""
     return database or f"sqlite:///{data / 'outfield.sqlite'}"
@@ -54,8 +61,7 @@ def open_engine(url: str, *, read_only: bool = False) -> Engine:
 
 
 def _open_sqlite(url: str, *, read_only: bool) -> Engine:
-    from pysqlite3 import dbapi2  # only where a database is opened: the CLI starts without it
-
+    dbapi2 = sqlite_module()
     if dbapi2.sqlite_version_info < SQLITE_MIN:
         raise Unavailable(
             f"SQLite {dbapi2.sqlite_version} can corrupt its log under load.",

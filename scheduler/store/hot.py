@@ -10,106 +10,155 @@ from scheduler.store.writer import Query
 # The core of the farm: take the next ready tasks of one step, in their order. A task that failed on this worker, or
 # that must wait, is passed over; the job is asked once more, for it may have been paused since the plan was made. Cost does not grow with the number of pending tasks (partial index task_ready).
 TAKE = Query(
-    "UPDATE task SET status = 'LEASED', attempt = attempt + 1, worker = ?, secret = ?, message = NULL "
-    "WHERE id IN (SELECT id FROM task WHERE step_id = ? AND status = 'READY' "
-    "AND (not_before IS NULL OR not_before <= ?) "
-    "AND (avoid IS NULL OR avoid <> ? OR avoid_until <= ?) ORDER BY seq LIMIT ?) "
-    "AND (SELECT status FROM job WHERE id = ?) IN ('QUEUED', 'RUNNING') RETURNING id, attempt, seq, frames, tile, slice, feeds"
+    """
+    UPDATE task SET status = 'LEASED', attempt = attempt + 1, worker = ?, secret = ?, message = NULL
+    WHERE id IN (SELECT id FROM task WHERE step_id = ? AND status = 'READY'
+    AND (not_before IS NULL OR not_before <= ?) AND (avoid IS NULL OR avoid <> ? OR avoid_until <= ?)
+    ORDER BY seq LIMIT ?) AND (SELECT status FROM job WHERE id = ?) IN ('QUEUED', 'RUNNING')
+    RETURNING id, attempt, seq, frames, tile, slice, feeds
+    """
 )
 
 # The fence. Late but still current work counts: a lost lease leaves the task READY with attempt and secret unchanged.
 COMPLETE = Query(
-    "UPDATE task SET status = 'SUCCEEDED', output = ?, message = NULL "
-    "WHERE id = ? AND attempt = ? AND secret = ? AND status = ? RETURNING step_id, feeds, worker"
+    """
+    UPDATE task SET status = 'SUCCEEDED', output = ?, message = NULL WHERE id = ? AND attempt = ?
+    AND secret = ? AND status = ? RETURNING step_id, feeds, worker
+    """
 )
 
 # The same fence for a report that is not the end yet: what is the task, and does this attempt still hold it?
 CURRENT = Query(
-    "SELECT task.step_id, task.job_id, task.worker, task.status, task.failures, task.troubles, task.feeds, "
-    "attempt.status, attempt.leased_at, job.max_attempts, job.status "
-    "FROM task JOIN attempt ON attempt.task_id = task.id AND attempt.attempt = task.attempt "
-    "JOIN job ON job.id = task.job_id "
-    "WHERE task.id = ? AND task.attempt = ? AND task.secret = ?"
+    """
+    SELECT task.step_id, task.job_id, task.worker, task.status, task.failures, task.troubles, task.feeds,
+    attempt.status, attempt.leased_at, job.max_attempts, job.status
+    FROM task JOIN attempt ON attempt.task_id = task.id AND attempt.attempt = task.attempt
+    JOIN job ON job.id = task.job_id WHERE task.id = ? AND task.attempt = ? AND task.secret = ?
+    """
 )
 
 # Back to READY (retry, return, expiry) or to FAILED, if the attempt still holds the lease.
 RELEASE = Query(
-    "UPDATE task SET status = ?, failures = ?, troubles = ?, message = ?, avoid = ?, avoid_until = ?, not_before = ? "
-    "WHERE id = ? AND attempt = ? AND status = 'LEASED'"
+    """
+    UPDATE task
+    SET status = ?, failures = ?, troubles = ?, message = ?, avoid = ?, avoid_until = ?, not_before = ?
+    WHERE id = ? AND attempt = ? AND status = 'LEASED'
+    """
 )
 
 # One part less to wait for; the reducer becomes ready with its last part.
 FEED = Query("UPDATE task SET waiting = waiting - 1 WHERE id = ? RETURNING waiting, step_id, status")
 UNBLOCK = Query("UPDATE task SET status = 'READY' WHERE id = ? AND status = 'BLOCKED' AND waiting <= 0")
 
-ATTEMPT_OPEN = Query("INSERT INTO attempt (task_id, attempt, worker, status, leased_at) VALUES (?, ?, ?, 'LEASED', ?)")
+ATTEMPT_OPEN = Query(
+    """
+    INSERT INTO attempt (task_id, attempt, worker, status, leased_at) VALUES (?, ?, ?, 'LEASED', ?)
+    """
+)
 ATTEMPT_SUCCEEDED = Query(
-    "UPDATE attempt SET status = 'SUCCEEDED', ended_at = ?, seconds = coalesce(?, seconds) WHERE task_id = ? AND attempt = ?"
+    """
+    UPDATE attempt SET status = 'SUCCEEDED', ended_at = ?, seconds = coalesce(?, seconds) WHERE task_id = ?
+    AND attempt = ?
+    """
 )
 ATTEMPT_ENDED = Query(
-    "UPDATE attempt SET status = ?, ended_at = ?, seconds = coalesce(?, seconds), failure = ?, message = ?, exit_code = ? "
-    "WHERE task_id = ? AND attempt = ?"
+    """
+    UPDATE attempt
+    SET status = ?, ended_at = ?, seconds = coalesce(?, seconds), failure = ?, message = ?, exit_code = ?
+    WHERE task_id = ? AND attempt = ?
+    """
 )
 ATTEMPT_DELIVERED = Query(
-    "UPDATE attempt SET status = 'PUBLISHING', manifest = ?, seconds = ? "
-    "WHERE task_id = ? AND attempt = ? AND status IN ('LEASED', 'LOST')"
+    """
+    UPDATE attempt SET status = 'PUBLISHING', manifest = ?, seconds = ? WHERE task_id = ? AND attempt = ?
+    AND status IN ('LEASED', 'LOST')
+    """
 )
 
 # A delivered task is not READY any more, whatever happened to its lease meanwhile: its publication is under way.
 HOLD = Query("UPDATE task SET status = 'LEASED' WHERE id = ? AND attempt = ? AND status = 'READY'")
 
 STEP_MOVE = Query(
-    "UPDATE step SET blocked = blocked + ?, ready = ready + ?, leased = leased + ?, succeeded = succeeded + ?, "
-    "failed = failed + ? WHERE id = ? RETURNING job_id, blocked, ready, leased, succeeded, failed, canceled"
+    """
+    UPDATE step
+    SET blocked = blocked + ?, ready = ready + ?, leased = leased + ?, succeeded = succeeded + ?, failed =
+    failed + ?
+    WHERE id = ? RETURNING job_id, blocked, ready, leased, succeeded, failed, canceled
+    """
 )
 JOB_COUNTS = Query(
-    "SELECT sum(blocked), sum(ready), sum(leased), sum(succeeded), sum(failed), sum(canceled) FROM step WHERE job_id = ?"
+    """
+    SELECT sum(blocked), sum(ready), sum(leased), sum(succeeded), sum(failed), sum(canceled) FROM step
+    WHERE job_id = ?
+    """
 )
 JOB_STATE = Query("SELECT status, name, started_at FROM job WHERE id = ?")
 JOB_MOVE = Query(
-    "UPDATE job SET status = ?, reason = ?, started_at = coalesce(started_at, ?), ended_at = ? WHERE id = ? AND status = ?"
+    """
+    UPDATE job SET status = ?, reason = ?, started_at = coalesce(started_at, ?), ended_at = ? WHERE id = ?
+    AND status = ?
+    """
 )
 
 INPUTS = Query("SELECT id, output FROM task WHERE feeds = ? AND status = 'SUCCEEDED' ORDER BY id")
 
 EVENT = Query(
-    "INSERT INTO event (at, kind, job_id, task_id, attempt, worker, data) VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id"
+    """
+    INSERT INTO event (at, kind, job_id, task_id, attempt, worker, data) VALUES (?, ?, ?, ?, ?, ?, ?)
+    RETURNING id
+    """
 )
 
 # A job that succeeded lets go of the jobs that wait for it. The count first, while `met` still tells who waited.
 DEPENDENTS_RELEASE = Query(
-    "UPDATE job SET waiting_on = waiting_on - 1 "
-    "WHERE id IN (SELECT job FROM job_dependency WHERE needs = ? AND NOT met)"
+    """
+    UPDATE job SET waiting_on = waiting_on - 1 WHERE id IN (SELECT job FROM job_dependency WHERE needs = ?
+    AND NOT met)
+    """
 )
 DEPENDENCIES_MET = Query("UPDATE job_dependency SET met = true WHERE needs = ? AND NOT met")
 
 # What the tick plans over: every step that could be leased from, with what changes. Few rows, and narrow ones.
 PLANNABLE = Query(
-    "SELECT step.id, step.job_id, step.level, step.ready, job.priority, job.submitted_at, job.waiting_on "
-    "FROM step JOIN job ON job.id = step.job_id "
-    "WHERE job.status IN ('QUEUED', 'RUNNING') AND step.ready + step.blocked + step.leased > 0"
+    """
+    SELECT step.id, step.job_id, step.level, step.ready, job.priority, job.submitted_at, job.waiting_on
+    FROM step JOIN job ON job.id = step.job_id WHERE job.status IN ('QUEUED', 'RUNNING')
+    AND step.ready + step.blocked + step.leased > 0
+    """
 )
 
 # What never changes of a step; read once and remembered.
 CARD = Query(
-    "SELECT step.kind, step.level, step.final, job.id, job.name, job.renderer, job.format, job.settings, job.scene, "
-    "job.requires, job.pools, job.timeout_s "
-    "FROM step JOIN job ON job.id = step.job_id WHERE step.id = ?"
+    """
+    SELECT step.kind, step.level, step.final, job.id, job.name, job.renderer, job.format, job.settings,
+    job.scene, job.requires, job.pools, job.timeout_s
+    FROM step JOIN job ON job.id = step.job_id WHERE step.id = ?
+    """
 )
 
 # A job has ended: whoever still holds a lease on it loses it, and the fence (no secret) refuses what comes late.
 CLOSE_LEASES = Query(
-    "UPDATE task SET status = ?, secret = NULL WHERE job_id = ? AND status = 'LEASED' RETURNING id, attempt, step_id"
+    """
+    UPDATE task SET status = ?, secret = NULL WHERE job_id = ? AND status = 'LEASED'
+    RETURNING id, attempt, step_id
+    """
 )
 ATTEMPT_CLOSED = Query(
-    "UPDATE attempt SET status = 'CANCELED', ended_at = ? "
-    "WHERE task_id = ? AND attempt = ? AND status IN ('LEASED', 'PUBLISHING', 'LOST')"
+    """
+    UPDATE attempt SET status = 'CANCELED', ended_at = ? WHERE task_id = ? AND attempt = ?
+    AND status IN ('LEASED', 'PUBLISHING', 'LOST')
+    """
 )
 CANCEL_WAITING = Query(
-    "UPDATE task SET status = 'CANCELED', secret = NULL WHERE job_id = ? AND status IN ('BLOCKED', 'READY')"
+    """
+    UPDATE task SET status = 'CANCELED', secret = NULL WHERE job_id = ? AND status IN ('BLOCKED', 'READY')
+    """
 )
 STEPS_CANCELED = Query(
-    "UPDATE step SET canceled = canceled + blocked + ready + leased, blocked = 0, ready = 0, leased = 0 WHERE job_id = ?"
+    """
+    UPDATE step SET canceled = canceled + blocked + ready + leased, blocked = 0, ready = 0, leased = 0
+    WHERE job_id = ?
+    """
 )
 
 WORKER_RECORD = Query("SELECT status, fast_failures, probations FROM worker WHERE id = ?")
@@ -119,17 +168,31 @@ SECRET = Query("SELECT secret FROM task WHERE id = ? AND attempt = ? AND status 
 
 # Retry by a person: what has failed or was canceled starts afresh, with all its attempts; the fence number only grows.
 ENDED_TASKS = Query(
-    "SELECT id, step_id, status, waiting, frames FROM task WHERE job_id = ? AND status IN ('FAILED', 'CANCELED')"
+    """
+    SELECT id, step_id, status, waiting, frames FROM task WHERE job_id = ?
+    AND status IN ('FAILED', 'CANCELED')
+    """
 )
 REOPEN = Query(
-    "UPDATE task SET status = ?, failures = 0, troubles = 0, message = NULL, avoid = NULL, avoid_until = NULL, "
-    "not_before = NULL, secret = NULL WHERE id = ?"
+    """
+    UPDATE task
+    SET status = ?, failures = 0, troubles = 0, message = NULL, avoid = NULL, avoid_until = NULL, not_before =
+    NULL, secret = NULL
+    WHERE id = ?
+    """
 )
-STEP_UNCANCEL = Query("UPDATE step SET canceled = canceled - 1, blocked = blocked + ?, ready = ready + ? WHERE id = ?")
+STEP_UNCANCEL = Query(
+    """
+    UPDATE step SET canceled = canceled - 1, blocked = blocked + ?, ready = ready + ? WHERE id = ?
+    """
+)
 
 # Tasks are numbered in one block per step. One writer, so the next number is safe; a sequence would cost a query each.
 NEXT_TASK = Query("SELECT coalesce(max(id), 0) + 1 FROM task")
 INSERT_TASK = Query(
-    "INSERT INTO task (id, job_id, step_id, seq, status, waiting, feeds, frames, tile, slice, attempt, failures, troubles) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0)"
+    """
+    INSERT INTO task (id, job_id, step_id, seq, status, waiting, feeds, frames, tile, slice, attempt, failures,
+    troubles)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0)
+    """
 )

@@ -4,6 +4,9 @@ Times are UTC seconds since the epoch (REAL), sizes bytes. `Step` carries counte
 transaction that moves the task, so that nothing ever counts a million rows.
 """
 
+# pyright: reportAssignmentType=false
+# SQLModel declares `__tablename__` as a descriptor, and lets it be a plain string.
+
 from __future__ import annotations
 
 from typing import Any

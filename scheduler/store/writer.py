@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
@@ -61,7 +61,7 @@ class Transaction:
     def rows(self, query: Query, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         """Run a query and fetch all its rows."""
         self._cursor.execute(query.sqlite if self._sqlite else query.postgresql, parameters)
-        return self._cursor.fetchall()
+        return cast("list[tuple[Any, ...]]", self._cursor.fetchall())
 
     def run(self, query: Query, parameters: Sequence[Any]) -> int:
         """Run a query; returns how many rows it changed."""

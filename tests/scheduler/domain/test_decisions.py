@@ -57,9 +57,16 @@ def test_ripple_only_asks_for_moves_that_the_table_has(status, counts):
 
 
 @given(
-    st.sampled_from(FailureClass), st.integers(0, 5), st.integers(0, 30), st.integers(1, 5), st.booleans(), st.floats(0, 100)
+    st.sampled_from(FailureClass),
+    st.integers(0, 5),
+    st.integers(0, 30),
+    st.integers(1, 5),
+    st.booleans(),
+    st.floats(0, 100),
 )
-def test_only_user_failures_spend_the_users_attempts(failure, user_failures, troubles, max_attempts, others, retry_after_s):
+def test_only_user_failures_spend_the_users_attempts(
+    failure, user_failures, troubles, max_attempts, others, retry_after_s
+):
     decision = decide_retry(FailedAttempt(failure, user_failures, troubles, max_attempts, others, retry_after_s))
     assert decision.user_failures == user_failures + (failure is FailureClass.USER)
     assert decision.troubles == troubles + (failure is not FailureClass.USER)
@@ -78,7 +85,9 @@ def test_a_retry_prefers_another_worker_only_where_there_is_one():
 
 
 def test_trouble_backs_off_and_ends():
-    delays = [decide_retry(FailedAttempt(FailureClass.LICENCE, 0, n, 3, False)).delay_s for n in range(TROUBLES_MAX - 1)]
+    delays = [
+        decide_retry(FailedAttempt(FailureClass.LICENCE, 0, n, 3, False)).delay_s for n in range(TROUBLES_MAX - 1)
+    ]
     assert delays == sorted(delays)
     assert delays[0] == 15.0
     assert not decide_retry(FailedAttempt(FailureClass.LICENCE, 0, TROUBLES_MAX - 1, 3, False)).retry

@@ -56,7 +56,10 @@ def test_a_failed_change_undoes_only_itself(store):
         tx.session.flush()
         raise ValueError("no")
 
-    futures = [store.writer.submit(f) for f in (lambda tx: tx.run(INSERT, ("a", "v")), half, lambda tx: tx.run(INSERT, ("b", "v")))]
+    futures = [
+        store.writer.submit(f)
+        for f in (lambda tx: tx.run(INSERT, ("a", "v")), half, lambda tx: tx.run(INSERT, ("b", "v")))
+    ]
     assert futures[0].result(10) == 1
     with pytest.raises(ValueError, match="no"):
         futures[1].result(10)
@@ -90,9 +93,10 @@ def test_a_closed_writer_says_so(tmp_path):
 
 
 def test_readers_cannot_write(store):
-    with store.read() as session, pytest.raises(Exception, match="readonly|read-only|query_only"):
+    with store.read() as session:
         session.add(Meta(key="k", value="v"))
-        session.commit()
+        with pytest.raises(Exception, match="readonly"):
+            session.commit()
 
 
 def test_a_second_scheduler_on_the_same_folder_is_refused(store, tmp_path):
@@ -117,7 +121,9 @@ while True:
 def test_what_was_acknowledged_survives_kill_9(tmp_path):
     start = 0
     for _round in range(4):
-        child = subprocess.Popen([sys.executable, "-c", CHILD, str(tmp_path), str(start)], stdout=subprocess.PIPE, text=True)
+        child = subprocess.Popen(
+            [sys.executable, "-c", CHILD, str(tmp_path), str(start)], stdout=subprocess.PIPE, text=True
+        )
         acknowledged = start - 1
         for line in child.stdout:
             acknowledged = int(line)
