@@ -214,7 +214,7 @@ async def serve(settings: Settings, on_ready: OnReady, *, stop: asyncio.Event | 
         server = _Server(config)
         serving = asyncio.create_task(server.serve_on(listener), name="http")
         waiting = asyncio.create_task(stopping.wait(), name="stop")
-        while not server.started and not serving.done():
+        while not server.started and not serving.done():  # noqa: ASYNC110  uvicorn tells by a flag only
             await asyncio.sleep(START_POLL_S)
         if server.started:
             await on_ready(services, server.url)

@@ -121,7 +121,7 @@ class Ledger:
         return after
 
     def _close_leases(self, tx: Transaction, job_id: int, status: JobStatus) -> None:
-        """No job that has ended has a leased task. A canceled job's tasks are canceled, a failed one's can be retried."""
+        """No ended job has a leased task. A canceled job's tasks are canceled, a failed one's can be retried."""
         after = TaskStatus.CANCELED if status is JobStatus.CANCELED else TaskStatus.READY
         for task, attempt, step_id in tx.rows(hot.CLOSE_LEASES, (after.value, job_id)):
             tx.run(hot.ATTEMPT_CLOSED, (self.now_s, task, attempt))

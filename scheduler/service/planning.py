@@ -1,4 +1,4 @@
-"""Making the plan: load the steps that could be leased from, rank them, route them. A tick does this, and nothing else."""
+"""Making the plan: load the steps that could be leased from, rank them, route them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class StepRow:
 
 
 class StepLoader:
-    """Loads the plannable steps; remembers the cards, so that a tick reads a few numbers per step and parses nothing."""
+    """Loads the plannable steps; remembers their cards, so that a tick reads a few numbers and parses nothing."""
 
     def __init__(self) -> None:
         self._cards: dict[int, tuple[StepCard, tuple[str, ...]]] = {}

@@ -8,7 +8,8 @@ from __future__ import annotations
 from scheduler.store.writer import Query
 
 # The core of the farm: take the next ready tasks of one step, in their order. A task that failed on this worker, or
-# that must wait, is passed over; the job is asked once more, for it may have been paused since the plan was made. Cost does not grow with the number of pending tasks (partial index task_ready).
+# that must wait, is passed over; the job is asked once more, for it may have been paused since the plan was made.
+# Cost does not grow with the number of pending tasks (partial index task_ready).
 TAKE = Query(
     """
     UPDATE task SET status = 'LEASED', attempt = attempt + 1, worker = ?, secret = ?, message = NULL

@@ -102,7 +102,7 @@ class RunningFarm:
             assert time.monotonic() < deadline, f"nothing after {within_s} s\n{self.log()[-4000:]}"
             pause.wait(POLL_S)
 
-    # ---- What fate does -----------------------------------------------------------------------------------------------
+    # ---- What fate does -----------------------------------------------------------------------------------------
 
     def workers(self) -> list[psutil.Process]:
         """The worker processes."""
