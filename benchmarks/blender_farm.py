@@ -57,6 +57,7 @@ def farm_job(farm: RunningFarm, scene: Path, folder: Path) -> float:
 
 
 def main() -> None:
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--blender", default=shutil.which("blender"))

@@ -35,6 +35,7 @@ class Agent(asyncio.Protocol):
         self._received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Asyncio's call: the connection stands."""
         self._transport = transport
 
     def start(self) -> None:
@@ -53,6 +54,7 @@ class Agent(asyncio.Protocol):
             self._waiting.append((now, self._calls[body]))
 
     def data_received(self, data: bytes) -> None:
+        """Asyncio's call: a part of an answer."""
         self._received += data
         end = self._received.find(b"\r\n\r\n")
         if end < 0:
@@ -68,6 +70,7 @@ class Agent(asyncio.Protocol):
             self._transport.write(call)  # type: ignore[attr-defined]
 
     def connection_lost(self, _exc: Exception | None) -> None:
+        """Asyncio's call: the connection is gone."""
         self._swarm.errors += 1
 
 
@@ -111,6 +114,7 @@ async def run(farm: FarmProcess, agents: int, seconds: float) -> None:
 
 
 def main() -> None:
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--agents", type=int, default=10_000)
     parser.add_argument("--seconds", type=float, default=20.0)

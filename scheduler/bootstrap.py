@@ -219,7 +219,7 @@ async def serve(settings: Settings, on_ready: OnReady, *, stop: asyncio.Event | 
         if server.started:
             await on_ready(services, server.url)
         await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        services.stopping = True
+        services.stopping = services.farm.live.stopping = True
         services.farm.live.wake_all()
         services.farm.live.end_subscriptions()
         server.should_exit = True

@@ -55,9 +55,10 @@ class Leasing:
         if request.reports or request.want > 0:
             acks, leases = await self._exchange(worker, request)
         cancel = self._to_cancel(worker, request)
-        deadline_s = clock.monotonic() + min(request.wait_s, WAIT_MAX_S)
-        while not (leases or cancel or request.reports or worker.drain):
-            if not await self._wait(worker, deadline_s):
+        called_s = clock.monotonic()
+        while not (leases or cancel or request.reports or worker.drain or live.stopping):
+            # Read anew each time: a caller that has hung up is given no more time.
+            if not await self._wait(worker, called_s + min(request.wait_s, WAIT_MAX_S)):
                 break
             if worker.parked is not None:
                 break  # a newer call of the same worker waits now; this one ends

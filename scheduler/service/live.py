@@ -80,6 +80,7 @@ class Live:
         self.plan = Plan()
         self.started_jobs: set[int] = set()
         self.replan = asyncio.Event()
+        self.stopping = False
         self._parked: OrderedDict[str, LiveWorker] = OrderedDict()
         self._moves: list[tuple[int, int]] | None = None
         self._ended: set[int] = set()

@@ -97,7 +97,7 @@ def _scene(payload: NewJob, settings: Settings, blobs: BlobStore, archive: str |
             details={"field": "renderer"},
         )
     if archive is not None:
-        return _archive_scene(payload, blobs, archive)
+        return _archive_scene(payload, settings, blobs, archive)
     if payload.scene is None:
         return _without_scene(payload)
     if payload.scene.startswith(BLOB_PREFIX):
@@ -117,10 +117,10 @@ def _without_scene(payload: NewJob) -> SceneChoice:
     return SceneChoice(renderer, {})
 
 
-def _archive_scene(payload: NewJob, blobs: BlobStore, archive: str) -> SceneChoice:
+def _archive_scene(payload: NewJob, settings: Settings, blobs: BlobStore, archive: str) -> SceneChoice:
     facts = inspect(blobs.path(archive), scene=payload.scene, renderer=payload.renderer)
     scene: dict[str, Any] = {"archive": archive, "name": facts.scene, "blob_size": _size(blobs, archive)}
-    return SceneChoice(facts.renderer, scene | _version(facts.version))
+    return SceneChoice(facts.renderer, scene | _version(facts.version) | _trust(archive, settings))
 
 
 def _blob_scene(payload: NewJob, settings: Settings, blobs: BlobStore) -> SceneChoice:

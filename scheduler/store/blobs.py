@@ -5,6 +5,7 @@ A blob appears at its place by one rename, after its hash was verified, or not a
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import re
@@ -79,7 +80,7 @@ async def receive(incoming: Incoming, chunks: AsyncIterator[bytes]) -> str:
     try:
         async for chunk in chunks:
             incoming.write(chunk)
-        return incoming.finish()
+        return await asyncio.to_thread(incoming.finish)  # it waits for the disk
     except BaseException:
         incoming.abandon()
         raise
