@@ -13,12 +13,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import unquote
 
 import httpx
 import msgspec
 from farms import LooseFarm, TrustingImaging
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.routing import Match
 
 from scheduler.api.app import make_app
+from scheduler.api.shapes import ErrorEnvelope
 from scheduler.clock import ManualClock
 from scheduler.imaging.facts import Verdict
 from scheduler.protocol.work import Lease
@@ -29,6 +34,9 @@ from scheduler.store.tables import Frame
 
 HOST = "127.0.0.1:8000"
 DATABASE = "outfield.sqlite"
+ANYWHERE = frozenset({400, 401, 403, 405, 413, 422, 429, 500, 503, 507})
+"""Errors that any call may answer with."""
+
 MATRIX_ROLES = ("none", "wrong", "worker", "user", "admin")
 
 
@@ -52,6 +60,24 @@ class PaintingImaging(TrustingImaging):
         if self.verdict.ok:
             out.write_bytes(b"sheet")
         return self.verdict
+
+
+def check_shape(app: FastAPI, response: httpx.Response) -> None:
+    """Compare an answer with what its route declares: the status is listed, and JSON has the shape."""
+    assert response.headers.get("x-content-type-options") == "nosniff"
+    if response.request.method == "HEAD":
+        return
+    if response.status_code in ANYWHERE or response.headers.get("content-type") != "application/json":
+        if response.status_code >= 400:
+            ErrorEnvelope.model_validate_json(response.content)
+        return
+    scope = {"type": "http", "method": response.request.method, "path": unquote(response.request.url.path)}
+    route = next((r for r in app.router.routes if isinstance(r, APIRoute) and r.matches(scope)[0] is Match.FULL), None)
+    if route is None or not route.include_in_schema:
+        return
+    declared = route.responses.get(response.status_code)
+    assert declared is not None, f"{route.path} does not declare {response.status_code}: {response.text[:200]}"
+    declared["model"].model_validate_json(response.content)
 
 
 @dataclass
@@ -132,9 +158,11 @@ class ServedFarm(LooseFarm):
         return {} if role == "none" else {"Authorization": f"Bearer {self.tokens[role]}"}
 
     def call(self, method: str, path: str, role: str = "user", **request: Any) -> httpx.Response:
-        """One request."""
+        """One request. Whatever comes back must be what the document says that this call answers."""
         headers = {**self.headers(role), **request.pop("headers", {})}
-        return self.run(self.client.request(method, path, headers=headers, **request))
+        response = self.run(self.client.request(method, path, headers=headers, **request))
+        check_shape(self.app.api, response)
+        return response
 
     def data(self, method: str, path: str, role: str = "user", **request: Any) -> Any:
         """One request that succeeds; its `data`."""

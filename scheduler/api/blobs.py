@@ -1,0 +1,103 @@
+"""Blobs: files known by their SHA-256, uploaded by people's tools, fetched by workers."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import Request
+from starlette.responses import Response
+
+from scheduler.api.answers import answer
+from scheduler.api.context import OnFarm, guarded, sends, tells
+from scheduler.api.files import BYTES, FOR_EVER, file_answer
+from scheduler.api.shapes import BlobShape
+from scheduler.errors import NotFound, Refused
+from scheduler.service.farm import Farm
+from scheduler.store.blobs import is_hash
+from scheduler.store.tables import Blob
+from scheduler.store.writer import Transaction
+
+router = guarded("blobs")
+
+STORED = {**tells(BlobShape, 413, 422, 507, status=201, words="Stored"), **tells(BlobShape, words="Known already")}
+UPLOAD = {"requestBody": {"required": True, "content": {BYTES: {"schema": {"type": "string", "format": "binary"}}}}}
+
+
+@router.put("/blobs/{hash}", status_code=201, openapi_extra=UPLOAD, responses=STORED)
+async def put_blob(request: Request, farm: OnFarm, hash: str) -> Response:  # noqa: A002 - the name in the address
+    """Upload a file under its SHA-256, which is verified. A file that is known already is not stored again."""
+    digest = _checked(hash)
+    if await asyncio.to_thread(farm.store.blobs.has, digest):
+        size = await asyncio.to_thread(_size, farm, digest)
+        await record_blob(farm, digest, size)
+        return answer({"hash": digest, "size": size}, "This file was here already.")
+    limits = farm.settings.limits
+    incoming = farm.store.blobs.incoming(size_max=limits.blob_max_bytes, free_min=limits.free_min_bytes)
+    try:
+        async for chunk in request.stream():
+            incoming.write(chunk)
+        found = await asyncio.to_thread(incoming.finish)
+        _verify(digest, found)
+    except BaseException:
+        incoming.abandon()
+        raise
+    await asyncio.to_thread(farm.store.blobs.adopt, incoming.path, digest)
+    await record_blob(farm, digest, incoming.size)
+    return answer({"hash": digest, "size": incoming.size}, "The file was stored.", status=201)
+
+
+@router.get("/blobs/{hash}", responses=sends(BYTES, 404, 416, words="The file"))
+async def get_blob(request: Request, farm: OnFarm, hash: str) -> Response:  # noqa: A002
+    """Download a file by its SHA-256. It answers to Range."""
+    return await _send(request, farm, hash)
+
+
+@router.head("/blobs/{hash}", responses=sends(BYTES, 404, words="The file is here"))
+async def head_blob(request: Request, farm: OnFarm, hash: str) -> Response:  # noqa: A002
+    """Ask whether a file is here, and how large it is."""
+    return await _send(request, farm, hash)
+
+
+async def record_blob(farm: Farm, digest: str, size: int) -> None:
+    """Write down that the blob is here and was used now, so that retention keeps it."""
+    now_s = farm.now_s()
+
+    def change(tx: Transaction) -> None:
+        row = tx.session.get(Blob, digest)
+        if row is None:
+            tx.session.add(Blob(hash=digest, size=size, created_at=now_s, used_at=now_s))
+        else:
+            row.used_at = now_s
+
+    await farm.store.awrite(change)
+
+
+async def _send(request: Request, farm: Farm, text: str) -> Response:
+    digest = text.lower()
+    if not await asyncio.to_thread(farm.store.blobs.has, digest):
+        raise NotFound("This file is not on this farm.", code="blob_unknown", hint="Upload it with PUT /blobs/{hash}.")
+    size = await asyncio.to_thread(_size, farm, digest)
+    path = farm.store.blobs.path(digest)
+    return file_answer(request, path, digest=digest, media=BYTES, cache=FOR_EVER, size=size)
+
+
+def _checked(text: str) -> str:
+    digest = text.lower()
+    if not is_hash(digest):
+        hint = "Its SHA-256 in hex, 64 digits: sha256sum FILE"
+        raise Refused(f"{text[:80]!r} is not a SHA-256.", code="invalid_hash", hint=hint)
+    return digest
+
+
+def _verify(announced: str, found: str) -> None:
+    if announced != found:
+        raise Refused(
+            "The file arrived with another SHA-256 than announced.",
+            code="hash_mismatch",
+            details={"announced": announced, "found": found},
+            hint="Send it again; it was damaged on the way, or the hash is of another file.",
+        )
+
+
+def _size(farm: Farm, digest: str) -> int:
+    return farm.store.blobs.path(digest).stat().st_size

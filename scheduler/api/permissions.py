@@ -1,0 +1,90 @@
+"""Who may call what: one written table. A route that is not in it cannot be served, so nothing is open by oversight.
+
+`admin` and `user` are people, `worker` is a machine with a token of its own. Jobs are the studio's, not a person's: any
+user may pause, cancel or reorder any job, as in OpenCue and Flamenco; who did it stands in the job's events.
+"""
+
+from __future__ import annotations
+
+from scheduler.errors import Denied
+from scheduler.service.identity import Principal, Role
+
+ANYONE: frozenset[Role] | None = None
+"""No token is asked for."""
+
+ADMINS = frozenset({Role.ADMIN})
+PEOPLE = frozenset({Role.ADMIN, Role.USER})
+WORKERS = frozenset({Role.WORKER})
+ALL = frozenset({Role.ADMIN, Role.USER, Role.WORKER})
+
+PERMISSIONS: dict[str, frozenset[Role] | None] = {
+    # Nothing secret: that it is alive, what it can be asked, and the page that shows it.
+    "GET /healthz": ANYONE,
+    "GET /openapi.json": ANYONE,
+    "GET /docs": ANYONE,
+    # The join code in the body is the credential; it is valid once.
+    "POST /workers": ANYONE,
+    "GET /info": ALL,
+    "POST /new_job": PEOPLE,
+    "POST /jobs/new": PEOPLE,
+    "POST /jobs/cancel": PEOPLE,
+    "GET /jobs": PEOPLE,
+    "DELETE /jobs": PEOPLE,
+    "GET /jobs/{job}": PEOPLE,
+    "DELETE /jobs/{job}": PEOPLE,
+    "GET /jobs/{job}/tasks": PEOPLE,
+    "GET /jobs/{job}/events": PEOPLE,
+    "GET /jobs/{job}/why": PEOPLE,
+    "GET /jobs/{job}/frames": PEOPLE,
+    "GET /jobs/{job}/frames/{frame}": PEOPLE,
+    "GET /jobs/{job}/frames/{frame}/preview": PEOPLE,
+    "GET /jobs/{job}/sheet": PEOPLE,
+    "GET /jobs/{job}/archive": PEOPLE,
+    "POST /jobs/{job}/pause": PEOPLE,
+    "POST /jobs/{job}/resume": PEOPLE,
+    "POST /jobs/{job}/cancel": PEOPLE,
+    "POST /jobs/{job}/retry": PEOPLE,
+    "POST /jobs/{job}/priority": PEOPLE,
+    "GET /tasks/{task}": PEOPLE,
+    "GET /tasks/{task}/log": PEOPLE,
+    "GET /events": PEOPLE,
+    "GET /pools": PEOPLE,
+    "GET /workers": PEOPLE,
+    "GET /workers/{worker}": PEOPLE,
+    "POST /workers/{worker}/drain": ADMINS,
+    "POST /workers/{worker}/enable": ADMINS,
+    "PUT /blobs/{hash}": PEOPLE,
+    "HEAD /blobs/{hash}": ALL,
+    "GET /blobs/{hash}": ALL,
+    "POST /workers/{worker}/sync": WORKERS,
+    "PUT /attempts/{attempt}/files/{name}": WORKERS,
+    "POST /attempts/{attempt}/log": WORKERS,
+    "POST /attempts/{attempt}/complete": WORKERS,
+    "POST /attempts/{attempt}/fail": WORKERS,
+    "GET /tokens": ADMINS,
+    "POST /tokens": ADMINS,
+    "DELETE /tokens/{token}": ADMINS,
+}
+
+
+def check(principal: Principal | None, allowed: frozenset[Role] | None) -> None:
+    """Let the caller pass, or say why not.
+
+    Raises:
+        Denied: `unauthenticated` without a valid token, `wrong_role` with one that may not do this.
+    """
+    if allowed is ANYONE or (principal is not None and allowed is not None and principal.role in allowed):
+        return
+    if principal is None:
+        raise unauthenticated()
+    needed = " or ".join(sorted(allowed or ()))
+    raise Denied(f"This needs the role {needed}; your token has the role {principal.role.value}.", code="wrong_role")
+
+
+def unauthenticated() -> Denied:
+    """The error for a missing or wrong token."""
+    return Denied(
+        "A valid token is needed.",
+        code="unauthenticated",
+        hint="Send it as `Authorization: Bearer TOKEN` or `X-API-Token: TOKEN`; `outfield token new` makes one.",
+    )

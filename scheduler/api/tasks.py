@@ -1,0 +1,46 @@
+"""Tasks: one with its attempts, and what it wrote to its log."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from fastapi import Query
+from starlette.responses import Response
+
+from scheduler.api.answers import answer
+from scheduler.api.context import OnFarm, guarded, sends, tells
+from scheduler.api.shapes import TaskWithAttempts
+from scheduler.service.viewing import reading
+from scheduler.service.viewing_tasks import find_log, number_of_task, read_log, show_task, with_progress
+
+router = guarded("tasks")
+
+LOG_PART_BYTES = 1 << 20
+"""The most of a log that one answer carries."""
+
+OFFSET_MAX = 2**53
+
+
+@router.get("/tasks/{task}", responses=tells(TaskWithAttempts, 404))
+async def get_task(farm: OnFarm, task: str) -> Response:
+    """One task and all its attempts."""
+    number = number_of_task(task)
+    view = await reading(farm, lambda session: show_task(session, number))
+    return answer(with_progress(farm, [view])[0], f"Task {number}.")
+
+
+@router.get("/tasks/{task}/log", responses=sends("text/plain", 404, 422, words="At most 1 MiB from the offset on"))
+async def get_log(
+    farm: OnFarm,
+    task: str,
+    attempt: Annotated[int | None, Query(ge=0, le=10**9, description="none: the newest")] = None,
+    offset: Annotated[int, Query(ge=0, le=OFFSET_MAX, description="bytes; to follow, ask again from X-Log-Next")] = 0,
+) -> Response:
+    """Read a task's log. X-Log-Length says how long it is, X-Log-Next where to go on, both in bytes."""
+    number = number_of_task(task)
+    path = await reading(farm, lambda session: find_log(session, farm, number, attempt))
+    part = await asyncio.to_thread(read_log, path, offset, LOG_PART_BYTES)
+    following = min(offset, part.length) + len(part.data)
+    headers = {"X-Log-Length": str(part.length), "X-Log-Next": str(following), "Cache-Control": "no-store"}
+    return Response(part.data, media_type="text/plain; charset=utf-8", headers=headers)
