@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 from scheduler.domain.expiry import next_sync_s
 from scheduler.domain.states import WORKER_TRANSITIONS, WorkerEvent, WorkerStatus, may
 from scheduler.errors import NotFound, Refused
 from scheduler.protocol.work import MAX_REPORTS, Ack, Lease, Report, SyncReply, SyncRequest, TaskRef
 from scheduler.routing.machines import tasks_that_fit
-from scheduler.service.exchange import FILELESS_RENDERER, Exchange, Take
+from scheduler.service.exchange import FILELESS_RENDERER, Exchange, SomeStale, Take
 from scheduler.service.farm import Farm
 from scheduler.service.live import LiveLease, LiveWorker
 from scheduler.service.registering import worker_event
@@ -94,23 +95,12 @@ class Leasing:
         takes = self._takes(worker, min(request.want, WANT_MAX))
         if not request.reports and not takes:
             return [], []
-        exchange = Exchange(
-            worker=worker.id,
-            reports=request.reports,
-            takes=takes,
-            want=min(request.want, WANT_MAX),
-            lease_s=farm.rhythm.lease_s,
-            other_workers=self._others(worker),
-            doubted=worker.doubted,
-            started_jobs=live.started_jobs,
-            fileless=frozenset(
-                report.task
-                for report in request.reports
-                if (lease := live.leases.get(report.task)) and lease.needs.renderer == FILELESS_RENDERER
-            ),
-            ledger=farm.ledger(),
-        )
-        await farm.store.awrite(exchange.run)
+        exchange = self._exchange_of(worker, request, takes)
+        try:
+            await farm.store.awrite(exchange.run)
+        except SomeStale:
+            exchange = replace(exchange, plain={}, ledger=farm.ledger(), acks=[], granted=[], delivered=[])
+            await farm.store.awrite(exchange.run)
         now_s = farm.clock.monotonic()
         for granted in exchange.granted:
             lease = granted.lease
@@ -119,6 +109,27 @@ class Leasing:
         for task, attempt in exchange.delivered:
             self._on_delivered(task, attempt)
         return exchange.acks, [granted.lease for granted in exchange.granted]
+
+    def _exchange_of(self, worker: LiveWorker, request: SyncRequest, takes: list[Take]) -> Exchange:
+        """The exchange as data. Reports that need nothing but the fence take the short way."""
+        held = {report.task: worker.leases.get(report.task) for report in request.reports}
+        fileless = {task: lease for task, lease in held.items() if lease and lease.needs.renderer == FILELESS_RENDERER}
+        all_plain = len(fileless) == len(request.reports) and all(
+            report.outcome == "done" and not report.files for report in request.reports
+        )
+        return Exchange(
+            worker=worker.id,
+            reports=request.reports,
+            takes=takes,
+            want=min(request.want, WANT_MAX),
+            lease_s=self._farm.rhythm.lease_s,
+            other_workers=self._others(worker),
+            doubted=worker.doubted,
+            started_jobs=self._farm.live.started_jobs,
+            fileless=frozenset(fileless),
+            plain={task: lease.step for task, lease in fileless.items()} if all_plain else {},
+            ledger=self._farm.ledger(),
+        )
 
     def _takes(self, worker: LiveWorker, want: int) -> list[Take]:
         """Which steps this worker may take from, best first, and how many tasks of each."""

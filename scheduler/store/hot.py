@@ -7,16 +7,26 @@ from __future__ import annotations
 
 from scheduler.store.writer import Query
 
-# The core of the farm: take the next ready tasks of one step, in their order. A task that failed on this worker, or
-# that must wait, is passed over; the job is asked once more, for it may have been paused since the plan was made.
-# Cost does not grow with the number of pending tasks (partial index task_ready).
-TAKE = Query(
+# The core of the farm: the next ready tasks of one step, in their order. A task that failed on this worker, or that
+# must wait, is passed over; the job is asked once more, for it may have been paused since the plan was made. Cost does
+# not grow with the number of pending tasks (partial index task_ready). Select and then update, inside the one writer's
+# transaction, is three times quicker than one UPDATE … RETURNING with a subquery, which builds two temporary tables.
+READY_TASKS = Query(
     """
-    UPDATE task SET status = 'LEASED', attempt = attempt + 1, worker = ?, secret = ?, message = NULL
-    WHERE id IN (SELECT id FROM task WHERE step_id = ? AND status = 'READY'
+    SELECT id, attempt + 1, frames, tile, slice, feeds FROM task WHERE step_id = ? AND status = 'READY'
     AND (not_before IS NULL OR not_before <= ?) AND (avoid IS NULL OR avoid <> ? OR avoid_until <= ?)
-    ORDER BY seq LIMIT ?) AND (SELECT status FROM job WHERE id = ?) IN ('QUEUED', 'RUNNING')
-    RETURNING id, attempt, seq, frames, tile, slice, feeds
+    AND (SELECT status FROM job WHERE id = ?) IN ('QUEUED', 'RUNNING')
+    ORDER BY seq LIMIT ?
+    """
+)
+LEASE = Query("UPDATE task SET status = 'LEASED', attempt = ?, worker = ?, secret = ?, message = NULL WHERE id = ?")
+
+# The fence at its plainest: tasks without output whose lease has not run out. Whoever gets fewer rows than reports
+# takes the long way, report by report.
+COMPLETE_PLAIN = Query(
+    """
+    UPDATE task SET status = 'SUCCEEDED', message = NULL
+    WHERE id = ? AND attempt = ? AND secret = ? AND status = 'LEASED' AND feeds IS NULL
     """
 )
 

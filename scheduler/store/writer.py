@@ -68,9 +68,10 @@ class Transaction:
         self._cursor.execute(query.sqlite if self._sqlite else query.postgresql, parameters)
         return self._cursor.rowcount
 
-    def run_many(self, query: Query, parameters: Sequence[Sequence[Any]]) -> None:
-        """Run a query once for each row of parameters."""
+    def run_many(self, query: Query, parameters: Sequence[Sequence[Any]]) -> int:
+        """Run a query once for each row of parameters; returns how many rows were changed in all."""
         self._cursor.executemany(query.sqlite if self._sqlite else query.postgresql, parameters)
+        return self._cursor.rowcount
 
     def statement(self, sql: str) -> None:
         """Run a bare statement (BEGIN, SAVEPOINT …)."""
