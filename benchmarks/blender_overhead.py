@@ -69,10 +69,12 @@ def one_start_per_frame(program: Path, scene: Path, frames: int, folder: Path) -
 
 
 def blender(program: Path, scene: Path, *options: str) -> None:
+    """One run of Blender itself."""
     subprocess.run([program, "-b", scene, *options], capture_output=True, check=True)
 
 
 def check(folder: Path, frames: int) -> None:
+    """All frames must be there, or a time means nothing."""
     found = len(list(folder.rglob("*.png")))
     assert found == frames, f"{found} of {frames} frames"
 
@@ -86,11 +88,13 @@ def measure(act: Callable[[Path], None]) -> tuple[float, float]:
 
 
 def cpu_s() -> float:
+    """Processor time so far, of this process and its ended children."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(item.ru_utime + item.ru_stime for item in used)
 
 
 def main() -> None:
+    """Measure each way in turn and print what was found."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--frames", type=int, default=24)

@@ -21,6 +21,7 @@ import uvicorn
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from scheduler.api.app import make_app
+from scheduler.api.coalescing import CoalescingProtocol
 from scheduler.clock import Clock, SystemClock
 from scheduler.errors import Unavailable
 from scheduler.imaging.pool import ImagingPool
@@ -202,6 +203,7 @@ async def serve(settings: Settings, on_ready: OnReady, *, stop: asyncio.Event | 
     async with running(settings) as services:
         config = uvicorn.Config(
             make_app(services),
+            http=CoalescingProtocol,
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -209,6 +211,7 @@ async def serve(settings: Settings, on_ready: OnReady, *, stop: asyncio.Event | 
             timeout_keep_alive=75,
             server_header=False,
             date_header=False,
+            proxy_headers=False,  # whoever calls is who they are: forwarded addresses are not believed
             h11_max_incomplete_event_size=64 * 1024,
         )
         server = _Server(config)

@@ -97,10 +97,10 @@ class Leasing:
             return [], []
         exchange = self._exchange_of(worker, request, takes)
         try:
-            await farm.store.awrite(exchange.run)
+            await farm.store.aquick(exchange.run)
         except SomeStale:
             exchange = replace(exchange, plain={}, ledger=farm.ledger(), acks=[], granted=[], delivered=[])
-            await farm.store.awrite(exchange.run)
+            await farm.store.aquick(exchange.run)
         now_s = farm.clock.monotonic()
         for granted in exchange.granted:
             lease = granted.lease

@@ -89,6 +89,10 @@ class Store:
         """Run a change and await its commit."""
         return await self.writer.submit_async(change)
 
+    async def aquick(self, change: Callable[[Transaction], Result]) -> Result:
+        """Run a change of a few prepared statements; at once, if nobody else is writing."""
+        return await self.writer.submit_quick(change)
+
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session for reading one consistent snapshot."""

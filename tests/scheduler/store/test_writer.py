@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import subprocess
 import sys
@@ -66,6 +67,68 @@ def test_a_failed_change_undoes_only_itself(store):
     assert futures[2].result(10) == 1
     with store.read() as session:
         assert sorted(session.exec(select(Meta.key)).all()) == ["a", "b"]
+
+
+def test_a_quick_change_is_done_at_once_when_nobody_else_writes(store):
+    async def quick():
+        waiter = store.writer.submit_quick(lambda tx: tx.run(INSERT, ("quick", "v")))
+        assert waiter.done()
+        return await waiter
+
+    assert asyncio.run(quick()) == 1
+    assert count(store) == 1
+
+
+def test_a_quick_change_waits_behind_what_is_being_written_or_answered(store):
+    async def both():
+        gate, order = threading.Event(), []
+
+        def slow(tx):
+            gate.wait(10)
+            order.append("slow")
+            return tx.run(INSERT, ("slow", "v"))
+
+        def quick(tx):
+            order.append("quick")
+            return tx.run(INSERT, ("quick", "v"))
+
+        first = store.writer.submit_async(slow)
+        second = store.writer.submit_quick(quick)
+        assert not second.done()
+        gate.set()
+        first.add_done_callback(lambda _: order.append("slow answered"))
+        second.add_done_callback(lambda _: order.append("quick answered"))
+        await asyncio.gather(first, second)
+        await asyncio.sleep(0)
+        return order
+
+    order = asyncio.run(both())
+    assert order.index("slow") < order.index("quick")
+    assert order.index("slow answered") < order.index("quick answered")
+
+
+def test_a_quick_change_that_fails_undoes_itself_and_says_so(store):
+    def half(tx):
+        tx.run(INSERT, ("half", "v"))
+        raise ValueError("no")
+
+    async def quick():
+        with pytest.raises(ValueError, match="no"):
+            await store.writer.submit_quick(half)
+
+    asyncio.run(quick())
+    assert count(store) == 0
+
+
+def test_no_caller_waits_for_a_slow_disk_inside_its_loop(store, monkeypatch):
+    monkeypatch.setattr(store.writer, "_commit_s", 1.0)
+
+    async def quick():
+        waiter = store.writer.submit_quick(lambda tx: tx.run(INSERT, ("quick", "v")))
+        assert not waiter.done()
+        return await waiter
+
+    assert asyncio.run(quick()) == 1
 
 
 def test_orm_and_prepared_statements_share_the_transaction(store):
