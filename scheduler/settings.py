@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from scheduler.errors import Refused
 
 ENVIRONMENT_PREFIX = "OUTFIELD_"
-CLIENT_KEYS = frozenset({"SERVER", "TOKEN", "PROFILE", "REQUIRE_COMPONENTS", "MACHINE_EXAMPLES"})
+CLIENT_KEYS = frozenset({"SERVER", "TOKEN", "PROFILE", "REQUIRE_COMPONENTS"})
 """Words of the client and of the tests that share the prefix and are no settings of the scheduler."""
 
 

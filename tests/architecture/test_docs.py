@@ -17,6 +17,7 @@ DECISION_LINES_MAX = 60
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s#]+)(?:#[^)]*)?\)")
 PAGES = [path for path in source_tree.files() if path.suffix == ".md"]
 
+
 def test_decisions_are_numbered_without_a_gap() -> None:
     assert [int(path.name[:4]) for path in DECISIONS] == list(range(1, len(DECISIONS) + 1))
 

@@ -5,7 +5,6 @@ Under OUTFIELD_REQUIRE_COMPONENTS=1 a missing component fails the test instead.
 
 from __future__ import annotations
 
-import glob
 import os
 import shutil
 from pathlib import Path
@@ -30,8 +29,8 @@ def find(component: str) -> Path | None:
     if component == "bpy":
         return BPY_PYTHON if BPY_PYTHON.exists() else None
     if component == "postgresql":
-        found = sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"), reverse=True)
-        return Path(found[0]).parent if found else None
+        found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)
+        return found[0].parent if found else None
     path = shutil.which(component)
     return Path(path) if path else None
 
