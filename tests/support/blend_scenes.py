@@ -36,7 +36,7 @@ class SceneOptions:
     camera: bool = True
     markers: bool = False
     animated_seed: bool = False
-    compositor: str = ""  # "blur", "normal" (uses a further pass) or "file" (a File Output node)
+    compositor: str = ""  # "blur"; and "normal" (uses a further pass), "denoise" or "file" (a File Output node)
     view_transform: str = "Filmic"
     texture: str = ""  # path of an image texture
     library: str = ""  # path of a .blend whose objects are linked
@@ -157,6 +157,9 @@ def _make_one(o: dict[str, Any]) -> None:
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
     render = scene.render
+    if o["engine"] == "ALIEN":
+        alien = type("Alien", (bpy.types.RenderEngine,), {"bl_idname": "ALIEN", "bl_label": "of an add-on"})
+        bpy.utils.register_class(alien)
     names = [e.identifier for e in type(render).bl_rna.properties["engine"].enum_items]
     engine = o["engine"]
     if engine == "BLENDER_EEVEE" and "BLENDER_EEVEE_NEXT" in names:
@@ -173,7 +176,8 @@ def _make_one(o: dict[str, Any]) -> None:
     settings = render.image_settings
     settings.file_format = o["file_format"]
     settings.color_mode = o["color_mode"]
-    settings.color_depth = o["color_depth"]
+    if o["file_format"] != "FFMPEG":
+        settings.color_depth = o["color_depth"]
     ball = _add_objects(o)
     if o["driver"]:
         curve = ball.driver_add("location", 2)
@@ -247,6 +251,10 @@ def _add_compositor(scene: Any, kind: str) -> None:
     blur.size_x = blur.size_y = 4
     tree.links.new(layers.outputs["Image"], blur.inputs["Image"])
     picture = blur.outputs["Image"]
+    if kind == "denoise":
+        denoise = tree.nodes.new("CompositorNodeDenoise")
+        tree.links.new(picture, denoise.inputs["Image"])
+        picture = denoise.outputs["Image"]
     if kind == "normal":
         scene.view_layers[0].use_pass_normal = True
         mix = tree.nodes.new("CompositorNodeMixRGB")

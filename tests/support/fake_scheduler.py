@@ -13,11 +13,10 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from typing import Any, Self
 
 import msgspec
+from fake_scheduler_http import error, ref_from, serve
 
 from scheduler.protocol.work import Ack, Lease, Report, Scene, SyncReply, SyncRequest, TaskRef
 
@@ -54,6 +53,10 @@ class FakeScheduler:
         self.sync_down = False
         """The same, for syncs alone: storage can still be reached."""
         self.stale: set[TaskRef] = set()
+        self.unreadable = ""
+        """A sync with a report whose message holds this is refused as a whole."""
+        self.impatient = False
+        """Answers every poll at once."""
         self.put_status = 0
         """Answer to every PUT when not 0."""
         self.log_status = 0
@@ -62,16 +65,16 @@ class FakeScheduler:
         self._queue: deque[Lease] = deque()
         self._current: dict[int, Lease] = {}
         self._cancel: set[TaskRef] = set()
-        self._newest_sync = 0
+        self._newest_poll = 0
         self._drain_told = False
-        self._server = _Server(("127.0.0.1", 0), _handler(self))
+        self._server = serve(self)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
-    def __enter__(self) -> FakeScheduler:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -125,6 +128,10 @@ class FakeScheduler:
         assert met, f"not within {timeout_s} s; reports: {self.seen.reports[-3:]}, leased: {self.seen.leased[-3:]}"
         return met
 
+    def parked_want(self) -> int | None:
+        """What the worker's latest poll asks for; None before the first."""
+        return next((sync.want for _, sync in reversed(self.seen.syncs) if sync.wait_s), None)
+
     def outcomes(self) -> dict[int, str]:
         """Task → outcome of its last report."""
         return {report.task: report.outcome for _, report in self.seen.reports}
@@ -144,7 +151,7 @@ class FakeScheduler:
             self.seen.hellos.append(hello)
             self.changed.notify_all()
         if hello["join"] != JOIN_CODE:
-            return 403, _error("join_code_unknown", "The join code is not known.")
+            return 403, error("join_code_unknown", "The join code is not known.")
         return 201, {
             "worker": f"w{len(self.seen.hellos)}",
             "token": self.token,
@@ -154,28 +161,30 @@ class FakeScheduler:
             "farm": "test",
         }
 
-    def sync(self, body: bytes) -> SyncReply:
+    def sync(self, body: bytes) -> tuple[int, Any]:
         request = msgspec.json.decode(body, type=SyncRequest)
+        if self.unreadable and any(self.unreadable in report.message for report in request.reports):
+            return 422, error("invalid_request", "A report cannot be read.")
         with self.changed:
-            self._newest_sync += 1
-            number = self._newest_sync
+            self._newest_poll += 1 if request.wait_s else 0
+            number = self._newest_poll
             now = time.monotonic()
             self.seen.syncs.append((now, request))
             acks = [self._take(report, now) for report in request.reports]
             self.changed.notify_all()
 
             def ready() -> bool:
-                superseded = number < self._newest_sync
+                superseded = number < self._newest_poll
                 news = (request.want and self._queue) or self._cancelled(request) or self.drain != self._drain_told
-                return bool(acks or superseded or self.down or self.sync_down or news)
+                return bool(acks or superseded or self.impatient or self.down or self.sync_down or news)
 
             self.changed.wait_for(ready, request.wait_s)
-            superseded = number < self._newest_sync and request.wait_s > 0
+            superseded = number < self._newest_poll and request.wait_s > 0
             leases = [] if superseded or self.down or self.sync_down else self._lease(request.want)
             cancel = self._cancelled(request)
             self._drain_told = self.drain
             self.changed.notify_all()
-            return SyncReply(leases, cancel, self.drain, self.renew_s, acks)
+            return 200, SyncReply(leases, cancel, self.drain, self.renew_s, acks)
 
     def _cancelled(self, request: SyncRequest) -> list[TaskRef]:
         refs = [TaskRef(each.task, each.attempt) for each in request.running]
@@ -200,110 +209,21 @@ class FakeScheduler:
             self.seen.puts.append((time.monotonic(), attempt, name))
             self.changed.notify_all()
             if self.put_status:
-                return self.put_status, _error("storage_low", "The farm's disk is full.")
-            if _ref(attempt) in self.stale:
-                return 409, _error("stale_attempt", "This attempt is no longer current.")
+                return self.put_status, error("storage_low", "The farm's disk is full.")
+            if ref_from(attempt) in self.stale:
+                return 409, error("stale_attempt", "This attempt is no longer current.")
             if hashlib.sha256(body).hexdigest() != sha256:
-                return 422, _error("hash_mismatch", "The file arrived damaged.")
+                return 422, error("hash_mismatch", "The file arrived damaged.")
             self.seen.files[attempt, name] = body
             return 201, {}
 
     def log(self, attempt: str, offset: int, body: bytes) -> tuple[int, Any]:
         with self.changed:
             if self.log_status:
-                return self.log_status, _error("log_refused", "No log today.")
+                return self.log_status, error("log_refused", "No log today.")
             text = self.seen.logs.setdefault(attempt, bytearray())
             if offset > len(text):
-                return 422, _error("gap", "The log would have a hole.")
+                return 422, error("gap", "The log would have a hole.")
             text += body[len(text) - offset :]
             self.changed.notify_all()
             return 200, {}
-
-
-def _ref(attempt: str) -> TaskRef:
-    task, _, number = attempt.partition(".")
-    return TaskRef(int(task), int(number))
-
-
-def _error(code: str, message: str) -> dict[str, Any]:
-    return {"code": code, "details": None, "hint": "", "message": message}
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 64
-
-    def handle_error(self, *_: object) -> None:
-        """A client that is killed mid-request is what these tests are about."""
-
-
-def _handler(fake: FakeScheduler) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-        wbufsize = -1
-
-        def do_POST(self) -> None:
-            body, parts = self._begin()
-            if body is None:
-                return
-            if parts == ["workers"]:
-                self._answer(*fake.join(body))
-            elif self.headers["Authorization"] != f"Bearer {fake.token}":
-                self._answer(401, _error("token_unknown", "The token is not known."))
-            elif parts[0] == "workers" and parts[-1] == "sync":
-                self._answer(200, fake.sync(body))
-            else:
-                offset = int(parse_qs(urlsplit(self.path).query)["offset"][0])
-                self._answer(*fake.log(parts[1], offset, body))
-
-        def do_PUT(self) -> None:
-            body, parts = self._begin()
-            if body is not None:
-                self._answer(*fake.put(parts[1], parts[3], body, self.headers["X-Content-SHA256"]))
-
-        def do_GET(self) -> None:
-            body, parts = self._begin()
-            if body is None:
-                return
-            asked = self.headers.get("Range", "")
-            with fake.changed:
-                fake.seen.downloads.append((parts[1], asked))
-            blob = fake.blobs.get(parts[1])
-            if blob is None:
-                self._answer(404, _error("not_found", "There is no such blob."))
-                return
-            start = int(asked.removeprefix("bytes=").rstrip("-") or 0)
-            self._raw(206 if start else 200, blob[start:])
-
-        def _begin(self) -> tuple[bytes | None, list[str]]:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            parts = urlsplit(self.path).path.strip("/").split("/")
-            if fake.down or (fake.sync_down and parts[-1] == "sync"):
-                self.close_connection = True
-                self.connection.close()
-                return None, []
-            return body, parts
-
-        def _answer(self, status: int, data: Any) -> None:
-            if fake.down or (fake.sync_down and self.path.endswith("sync")):
-                self.close_connection = True
-                self.connection.close()
-                return
-            message = data.pop("message", "") if isinstance(data, dict) else ""
-            self._raw(status, msgspec.json.encode({"data": data, "message": message}))
-
-        def _raw(self, status: int, body: bytes) -> None:
-            head = (
-                f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-            )
-            if fake.cut_downloads_at and self.command == "GET":
-                body, fake.cut_downloads_at = body[: fake.cut_downloads_at], 0
-                self.close_connection = True
-            self.wfile.write(head + body)
-            self.wfile.flush()
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Tests read the record, not a log."""
-
-    return Handler

@@ -1,7 +1,8 @@
 """A runner that does what a lease's settings say, so that the worker's tests can hold a task at any point.
 
 Settings: `wait` (name of a gate to wait at), `deaf` (do not notice a cancel while waiting), `files` (name → text),
-`lines` (log lines), `fail` and `failure` (raise RenderFailed), `bug` (raise RuntimeError), `die` (kill the process).
+`lines` (log lines), `fail` and `failure` (raise RenderFailed; `odd`
+adds characters that cannot travel), `bug` (raise RuntimeError), `die` (kill the process).
 """
 
 from __future__ import annotations
@@ -59,7 +60,9 @@ class ScriptedRunner:
         if script.get("die"):
             os.kill(os.getpid(), signal.SIGKILL)
         if "fail" in script:
-            raise RenderFailed(script["fail"], script.get("failure", "user"), exit_code=3)
+            raise RenderFailed(
+                script["fail"] + ("\0\udcff" if script.get("odd") else ""), script.get("failure", "user"), exit_code=3
+            )
         if "bug" in script:
             raise RuntimeError(script["bug"])
         made: list[Produced] = []

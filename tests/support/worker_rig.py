@@ -6,7 +6,7 @@ import queue
 import random
 import threading
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Self, cast
 
 from fake_scheduler import JOIN_CODE, FakeScheduler
 from scripted_runner import ScriptedRunner, scripted_registry
@@ -71,7 +71,7 @@ class WorkerRig:
         self.agent = self.supervisor.staff.agent
         self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def __enter__(self) -> WorkerRig:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -92,6 +92,7 @@ class WorkerRig:
         """Wait until the worker has gone."""
         self._thread.join(timeout_s)
         assert not self._thread.is_alive(), "the worker did not end"
+        assert self.exit_code is not None, "the worker broke"
 
     def scratch_folders(self) -> list[str]:
         """Attempts that have a folder at this moment."""

@@ -1,0 +1,89 @@
+"""Which renderers a worker can have, and where their runners are: imported only when one is needed.
+
+Importing a runner may cost a second (Numba), so the names stand here as text.
+"""
+
+from __future__ import annotations
+
+import importlib
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from worker.runners.base import Runner
+from worker.telemetry import logger
+
+_log = logger("runners")
+
+
+@dataclass(frozen=True)
+class RunnerSpec:
+    """Where a runner is (`module`, `factory`, called without arguments) and the programs that it drives: the probe's
+    answer is remembered until one of these changes. `listed_in` is the environment's own list of them, if it has one.
+    """
+
+    module: str
+    factory: str
+    programs: tuple[str, ...] = ()
+    listed_in: str = ""
+
+
+RUNNERS: Mapping[str, RunnerSpec] = {
+    "kernel": RunnerSpec("worker.runners.kernel", "KernelRunner"),
+    "blender": RunnerSpec(
+        "worker.runners.blender", "BlenderRunner", programs=("blender",), listed_in="OUTFIELD_BLENDER__EXECUTABLES"
+    ),
+    "null": RunnerSpec("worker.runners.null", "NullRunner"),
+}
+
+
+class UnknownRenderer(Exception):
+    """This worker has no such renderer."""
+
+
+class RunnerRegistry:
+    """The runners of one worker, each made once, when it is first asked for. Thread-safe."""
+
+    def __init__(self, names: Sequence[str] = (), specs: Mapping[str, RunnerSpec] = RUNNERS) -> None:
+        unknown = [name for name in names if name not in specs]
+        if unknown:
+            raise UnknownRenderer(f"There is no renderer {unknown[0]!r}; there are {', '.join(sorted(specs))}.")
+        self.specs = {name: spec for name, spec in specs.items() if not names or name in names}
+        self._lock = threading.Lock()
+        self._made: dict[str, Runner] = {}
+        self._making: dict[str, threading.Lock] = {name: threading.Lock() for name in self.specs}
+
+    def get(self, name: str) -> Runner:
+        """The runner of a renderer.
+
+        Raises:
+            UnknownRenderer: the worker does not offer it.
+        """
+        if name not in self.specs:
+            raise UnknownRenderer(f"This worker has no renderer {name!r}.")
+        with self._making[name]:
+            made = self._made.get(name)
+            if made is None:
+                spec = self.specs[name]
+                factory = cast(Callable[[], Runner], getattr(importlib.import_module(spec.module), spec.factory))
+                made = factory()
+                with self._lock:
+                    self._made[name] = made
+            return made
+
+    def warm(self) -> list[str]:
+        """Jobs whose scene is open in some renderer."""
+        return [job for runner in self._runners() for job in runner.warm()]
+
+    def close(self) -> None:
+        """End every process that a runner has started; one that fails to does not keep the others alive."""
+        for runner in self._runners():
+            try:
+                runner.close()
+            except Exception:  # noqa: BLE001 - the next one must be closed too
+                _log.exception("runner_close_failed", runner=runner.name)
+
+    def _runners(self) -> list[Runner]:
+        with self._lock:
+            return list(self._made.values())
