@@ -78,6 +78,7 @@ class AttemptEvent(StrEnum):
     EXPIRE = "expire"
     RETURN = "return"
     CANCEL = "cancel"
+    RECLAIM = "reclaim"
 
 
 class WorkerStatus(StrEnum):
@@ -184,6 +185,8 @@ ATTEMPT_TRANSITIONS: Mapping[tuple[AttemptStatus, AttemptEvent], AttemptStatus] 
     (AttemptStatus.PUBLISHING, AttemptEvent.SUCCEED): AttemptStatus.SUCCEEDED,
     (AttemptStatus.PUBLISHING, AttemptEvent.FAIL): AttemptStatus.FAILED,
     (AttemptStatus.PUBLISHING, AttemptEvent.CANCEL): AttemptStatus.CANCELED,
+    # The worker is back, still at work, and nobody else has taken the task.
+    (AttemptStatus.LOST, AttemptEvent.RECLAIM): AttemptStatus.LEASED,
     (AttemptStatus.LOST, AttemptEvent.DELIVER): AttemptStatus.PUBLISHING,
     (AttemptStatus.LOST, AttemptEvent.SUCCEED): AttemptStatus.SUCCEEDED,
 }

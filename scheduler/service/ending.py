@@ -159,6 +159,21 @@ def give_back(tx: Transaction, ledger: Ledger, report: Report) -> bool:
     return True
 
 
+def reclaim(tx: Transaction, ledger: Ledger, worker: str, task: int, attempt: int) -> tuple[int, int] | None:
+    """The worker was lost, is back, and still works on the task: the lease is its own again, unless it went elsewhere.
+
+    Returns the task's (step, job), or None where the lease has gone.
+    """
+    rows = tx.rows(hot.RECLAIM, (task, attempt, worker))
+    if not rows:
+        return None
+    step_id, job_id = rows[0]
+    ledger.move(int(step_id), TaskStatus.READY, TaskStatus.LEASED)
+    tx.run(hot.ATTEMPT_RECLAIMED, (task, attempt))
+    ledger.event(tx, "task.reclaimed", job=int(job_id), task=task, attempt=attempt, worker=worker)
+    return int(step_id), int(job_id)
+
+
 def expire(tx: Transaction, ledger: Ledger, task: int, attempt: int, *, other_workers: bool) -> bool:
     """The worker was not heard of in time. Its secret stays valid until the task is leased again."""
     rows = tx.rows(hot.SECRET, (task, attempt))

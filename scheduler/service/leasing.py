@@ -14,11 +14,15 @@ from scheduler.domain.expiry import next_sync_s
 from scheduler.domain.states import WORKER_TRANSITIONS, WorkerEvent, WorkerStatus, may
 from scheduler.errors import NotFound, Refused
 from scheduler.protocol.work import MAX_REPORTS, Ack, Lease, Report, SyncReply, SyncRequest, TaskRef
-from scheduler.routing.machines import tasks_that_fit
+from scheduler.routing.machines import Needs, tasks_that_fit
+from scheduler.service.ending import reclaim
 from scheduler.service.exchange import FILELESS_RENDERER, Exchange, SomeStale, Take
 from scheduler.service.farm import Farm
+from scheduler.service.ledger import Ledger
 from scheduler.service.live import LiveLease, LiveWorker
+from scheduler.service.planning import load_needs
 from scheduler.service.registering import worker_event
+from scheduler.store.writer import Transaction
 
 WAIT_MAX_S = 60.0
 """Longest that one call may wait for work."""
@@ -51,6 +55,8 @@ class Leasing:
         if len(request.reports) > MAX_REPORTS:
             raise Refused(f"One call may carry {MAX_REPORTS} reports.", code="too_many_reports")
         await self._heard_of(worker, request)
+        if self._to_cancel(worker, request):
+            await self._reclaim(worker, request)
         acks: list[Ack] = []
         leases: list[Lease] = []
         if request.reports or request.want > 0:
@@ -88,6 +94,22 @@ class Leasing:
             event = WorkerEvent.RETURN_DRAINING if worker.drain else WorkerEvent.RETURN
             if may(WORKER_TRANSITIONS, worker.status, event):
                 await self._farm.change(lambda tx, ledger: worker_event(tx, ledger, worker.id, event))
+
+    async def _reclaim(self, worker: LiveWorker, request: SyncRequest) -> None:
+        """What the worker still works on after it was lost stays its own, where nobody else has taken it."""
+        unheld = self._to_cancel(worker, request)
+
+        def change(tx: Transaction, ledger: Ledger) -> list[tuple[TaskRef, int, int, Needs]]:
+            kept: list[tuple[TaskRef, int, int, Needs]] = []
+            for ref in unheld:
+                found = reclaim(tx, ledger, worker.id, ref.task, ref.attempt)
+                if found is not None:
+                    kept.append((ref, *found, load_needs(tx, found[1])))
+            return kept
+
+        now_s = self._farm.clock.monotonic()
+        for ref, step, job, needs in await self._farm.change(change):
+            self._farm.live.hold(LiveLease(ref.task, ref.attempt, job, step, worker.id, now_s, needs))
 
     async def _exchange(self, worker: LiveWorker, request: SyncRequest) -> tuple[list[Ack], list[Lease]]:
         """End what was reported and lease what may be taken, in one transaction."""

@@ -90,6 +90,12 @@ def needs_of(renderer: str, scene: Mapping[str, Any], requires: Mapping[str, Any
     )
 
 
+def load_needs(tx: Transaction, job: int) -> Needs:
+    """What one task of a stored job needs."""
+    renderer, scene, requires = tx.rows(hot.NEEDS, (job,))[0]
+    return needs_of(renderer, _json(scene), _json(requires))
+
+
 def _card(tx: Transaction, step: int) -> tuple[StepCard, tuple[str, ...]]:
     (
         kind, level, final, job, name, renderer, image_format, settings, scene, requires, pools, timeout_s,

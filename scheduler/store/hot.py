@@ -207,3 +207,20 @@ INSERT_TASK = Query(
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0)
     """
 )
+
+# A worker that was lost is back and still at work: it keeps its task, if nobody else has taken it meanwhile.
+RECLAIM = Query(
+    """
+    UPDATE task SET status = 'LEASED', not_before = NULL, avoid = NULL, avoid_until = NULL
+    WHERE id = ? AND attempt = ? AND worker = ? AND status = 'READY'
+    AND EXISTS (SELECT 1 FROM attempt WHERE task_id = id AND attempt.attempt = task.attempt AND attempt.status = 'LOST')
+    RETURNING step_id, job_id
+    """
+)
+ATTEMPT_RECLAIMED = Query(
+    """
+    UPDATE attempt SET status = 'LEASED', ended_at = NULL, failure = NULL, message = NULL
+    WHERE task_id = ? AND attempt = ?
+    """
+)
+NEEDS = Query("SELECT renderer, scene, requires FROM job WHERE id = ?")

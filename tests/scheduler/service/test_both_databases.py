@@ -78,6 +78,23 @@ def test_failures_retries_expiry_and_a_restart(farm):
     assert status(farm, job) == JobStatus.RUNNING
 
 
+def test_a_worker_that_was_cut_off_keeps_what_it_still_works_on(farm):
+    worker = farm.join()
+    farm.submit(renderer="null", frames="1-2")
+    first, second = farm.sync(worker, want=2).leases
+    farm.clock.advance(600)
+    farm.run(farm.tick.run())
+    assert not farm.farm.live.leases
+    other = farm.join("other")
+    (taken,) = farm.sync(other, want=1).leases
+    assert taken.task == first.task
+    running = [Running(lease.task, lease.attempt, 0.5) for lease in (first, second)]
+    assert [ref.task for ref in farm.sync(worker, running=running).cancel] == [first.task]
+    assert [ack.status for ack in farm.sync(worker, reports=[farm.finished(second)]).acks] == [200]
+    with farm.store.read() as session:
+        assert session.get(Task, second.task).attempt == 1
+
+
 def test_people_act(farm):
     worker = farm.join()
     job, other = farm.submit(renderer="null", frames="1-4"), farm.submit(renderer="null", depends_on=["00001"])

@@ -153,6 +153,16 @@ class FarmMachine(RuleBasedStateMachine):
         self.farm.run(self.farm.tick.run())
         assert not self.farm.farm.live.leases
 
+    @rule(held=leases)
+    def a_worker_that_was_lost_is_still_at_work(self, held):
+        worker, lease = held
+        kept = self._accepts(lease)
+        reply = self.farm.sync(worker, running=[Running(lease.task, lease.attempt, 0.5)])
+        assert [(ref.task, ref.attempt) for ref in reply.cancel] == ([] if kept else [(lease.task, lease.attempt)])
+        with self.farm.store.read() as session:
+            leased = session.get(Task, lease.task).status == TaskStatus.LEASED
+        assert leased or not kept
+
     @rule()
     def a_long_time_passes(self):
         self.farm.clock.advance(7200.0)

@@ -21,6 +21,7 @@ from worker.runners.blender.discovery import (
     saved_version,
 )
 from worker.runners.blender.settings import load_blender_setup
+from worker.runners.blender.version_cache import VersionCache
 
 HEADERS = [
     (b"BLENDER-v304RENDH\0\0\0", (3, 4)),
@@ -127,3 +128,20 @@ def test_a_blender_runs_no_scripts_unless_the_scene_is_trusted() -> None:
     for argv in (trusted, untrusted):
         assert argv.index("--python-exit-code") < argv.index("--python"), "it counts only for what follows"
         assert argv.index("--threads") < argv.index("--python")
+
+
+def test_a_version_is_remembered_until_the_program_changes(tmp_path: Path) -> None:
+    cache = VersionCache(tmp_path / "cache" / "blenders.json")
+    program, script = tmp_path / "blender-4.2", tmp_path / "blender"
+    program.write_bytes(b"\x7fELF and more")
+    script.write_text("#!/bin/sh\n")
+    for path in (program, script):
+        cache.put(Blender(path, "4.2.3", "blender"))
+    assert cache.get(program) == Blender(program, "4.2.3", "blender")
+    assert cache.get(script) is None, "a script may start another Blender tomorrow"
+    program.write_bytes(b"\x7fELF and another")
+    assert cache.get(program) is None
+    program.unlink()
+    assert cache.get(program) is None
+    (tmp_path / "cache" / "blenders.json").write_text("[no")
+    assert cache.get(program) is None
