@@ -16,5 +16,6 @@ if ! "$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'; then
     exit 1
 fi
 "$python" -m venv "$venv"
+printf '*\n' > "$venv/.gitignore"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check 'bpy==4.5.*' 'numpy<2'
 echo "installed bpy $("$venv/bin/python" -c 'import importlib.metadata as m; print(m.version("bpy"))') in $venv"

@@ -77,7 +77,7 @@ def _decoded(data: bytes, kind: Format, pixels: int, pixels_max: int) -> Image.I
     if pixels > pixels_max:
         message = f"The {FORMAT_NAMES[kind]} has {pixels} pixels; at most {pixels_max} are allowed."
         raise ImageFault("too_many_pixels", message)
-    Image.MAX_IMAGE_PIXELS = pixels_max
+    pillows_own_limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, pixels_max
     try:
         image = Image.open(BytesIO(data), formats=[FORMAT_NAMES[kind]])
         image.load()
@@ -86,6 +86,8 @@ def _decoded(data: bytes, kind: Format, pixels: int, pixels_max: int) -> Image.I
     except Exception as error:
         # Pillow's decoders raise OSError, ValueError, SyntaxError, struct.error or zlib.error, whatever they met.
         raise ImageFault("corrupt", f"The {FORMAT_NAMES[kind]} cannot be decoded: {error}") from error
+    finally:
+        Image.MAX_IMAGE_PIXELS = pillows_own_limit
     return image
 
 

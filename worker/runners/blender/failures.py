@@ -19,7 +19,7 @@ FILES_SHOWN = 10
 TEXT_MAX = 600
 
 MEMORY_SIGNS = ("out of memory", "out of gpu memory", "malloc returns null", "calloc returns null", "bad_alloc")
-DISPLAY_SIGNS = ("unable to open a display", "couldn't find current glx or egl context", "could not create opengl")
+DISPLAY_SIGNS = ("unable to open a display", "couldn't find current glx or egl context", "egl error (0x300c)")
 DISK_SIGNS = ("no space left", "disk quota exceeded", "file too large")
 
 Words = tuple[str, FailureClass]

@@ -23,6 +23,7 @@ from worker.runners.blender.progress import Progress
 from worker.runners.blender.session import BlenderSession, Event, Watch
 from worker.runners.blender.settings import load_blender_setup
 from worker.runners.blender.slots import Slots
+from worker.runners.blender.version_cache import VersionCache
 
 FREE_BYTES_MIN = 1 << 20
 """Less free disk than this beside a broken file, and the disk is blamed."""
@@ -69,11 +70,19 @@ class BlenderRunner:
         """The Blenders of this machine, looked for once."""
         with self._discovering:
             if self._blenders is None:
-                environment = self._setup.environment
-                paths = discovery.find_executables(self._named, environment)
-                found = [discovery.recognise(path, environment, self._private.path / "probe") for path in paths]
+                paths = discovery.find_executables(self._named, self._setup.environment)
+                found = [self._recognise(path) for path in paths]
                 self._blenders = [blender for blender in found if blender is not None]
             return self._blenders
+
+    def _recognise(self, path: Path) -> Blender | None:
+        cache = VersionCache(self._setup.cache)
+        blender = cache.get(path)
+        if blender is None:
+            blender = discovery.recognise(path, self._setup.environment, self._private.path / "probe")
+            if blender is not None:
+                cache.put(blender)
+        return blender
 
     def run(self, work: Work, reporter: Reporter) -> list[Produced]:
         """Render or merge.

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import platformdirs
+
 EXECUTABLES = "OUTFIELD_BLENDER__EXECUTABLES"
 ADDONS = "OUTFIELD_BLENDER__ADDONS"
 
@@ -28,11 +30,13 @@ IDLE_S_MAX = 900.0
 
 @dataclass(frozen=True)
 class BlenderSetup:
-    """`environment` is the worker's own, of which a Blender sees a small part; `folder` holds private files."""
+    """`environment` is the worker's own, of which a Blender sees a small part; `folder` holds private files, and the
+    file `cache` what programs have said of their version."""
 
     executables: tuple[str, ...]
     addons: tuple[str, ...]
     folder: Path
+    cache: Path
     environment: Mapping[str, str]
 
 
@@ -43,5 +47,6 @@ def load_blender_setup(environment: Mapping[str, str] | None = None) -> BlenderS
         executables=tuple(part for part in source.get(EXECUTABLES, "").split(os.pathsep) if part),
         addons=tuple(part.strip() for part in source.get(ADDONS, "").split(",") if part.strip()),
         folder=Path(tempfile.gettempdir()),
+        cache=Path(platformdirs.user_cache_dir("outfield")) / "blenders.json",
         environment=source,
     )
