@@ -4,9 +4,10 @@ Two worker processes exchange reports for leases with `POST /workers/{id}/sync`:
 (`synchronous=FULL`). Ray runs the same number of no-op tasks on two CPUs, in memory. The two take turns, so that a
 machine whose speed drifts does not favour either.
 
+    python -m venv .venv-bench && .venv-bench/bin/pip install ray==2.60.0
     python benchmarks/hot_road.py [--tasks 6000] [--rounds 3] [--ray PYTHON]
 
-`--ray` is a Python that has Ray; without it only this farm is measured.
+`--ray` is a Python that has Ray, by default that of `.venv-bench`; without one only this farm is measured.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import socket
 import statistics
 import subprocess
 import time
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -26,6 +28,7 @@ from farm_process import FarmProcess
 from scheduler.protocol.work import Report, SyncEnvelope, SyncRequest
 
 BATCHES = (1, 16)
+RAY_PYTHON = Path(__file__).parents[1] / ".venv-bench" / "bin" / "python"
 RECEIVE_BYTES = 1 << 16
 RAY = """
 import sys, time, ray
@@ -106,7 +109,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tasks", type=int, default=6000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--ray")
+    parser.add_argument("--ray", default=str(RAY_PYTHON) if RAY_PYTHON.exists() else None)
     arguments = parser.parse_args()
     rates: dict[str, list[float]] = {}
     with FarmProcess() as farm:

@@ -51,24 +51,36 @@ class NewJob(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(min_length=1, max_length=200)
-    renderer: str | None = Field(default=None, max_length=64)
-    scene: str | None = Field(default=None, max_length=4096)
-    frames: str | None = Field(default=None, max_length=10_000)
-    chunk: int = Field(default=1, ge=1, le=100_000)
-    split: Split | None = None
-    settings: dict[str, Any] = Field(default_factory=dict)
-    output: str | None = Field(default=None, max_length=4096)
-    format: Format | None = None
+    name: str = Field(min_length=1, max_length=200, description="what people call it")
+    renderer: str | None = Field(
+        default=None, max_length=64, description="none: it follows from the ending of the scene"
+    )
+    scene: str | None = Field(
+        default=None, max_length=4096, description="a path that workers can see, or blob:SHA-256[/name]"
+    )
+    frames: str | None = Field(
+        default=None, max_length=10_000, description="as in fileseq, e.g. 1-100x2,150; none: frame 1"
+    )
+    chunk: int = Field(default=1, ge=1, le=100_000, description="frames that one task renders")
+    split: Split | None = Field(default=None, description="how each frame is shared out")
+    settings: dict[str, Any] = Field(default_factory=dict, description="settings of the renderer, see GET /info")
+    output: str | None = Field(
+        default=None, max_length=4096, description="absolute path, #### is the frame; none: kept by the farm"
+    )
+    format: Format | None = Field(default=None, description="none: from the ending of output, else png")
     tracking: Tracking = Field(default_factory=Tracking)
-    priority: int = Field(default=50, ge=0, le=100)
-    deadline: datetime | None = None
-    pools: list[str] | None = Field(default=None, max_length=TAGS_MAX)
-    cloud: Literal["allow", "prefer", "never"] = "allow"
+    priority: int = Field(default=50, ge=0, le=100, description="0 to 100, the higher goes first")
+    deadline: datetime | None = Field(default=None, description="when it must be done")
+    pools: list[str] | None = Field(
+        default=None, max_length=TAGS_MAX, description="pools it may run in; none: as the farm decides"
+    )
+    cloud: Literal["allow", "prefer", "never"] = Field(default="allow", description="may it leave the studio")
     requires: Requires = Field(default_factory=Requires)
-    depends_on: list[str] = Field(default_factory=list, max_length=1000)
-    max_attempts: int = Field(default=3, ge=1, le=100)
-    timeout_s: float = Field(default=3600.0, gt=0.0, le=30 * 86_400.0)
-    preview_first: bool = False
-    paused: bool = False
-    metadata: dict[str, Any] = Field(default_factory=dict)
+    depends_on: list[str] = Field(default_factory=list, max_length=1000, description="jobs that must succeed first")
+    max_attempts: int = Field(
+        default=3, ge=1, le=100, description="attempts that a task may spend on failures of its own"
+    )
+    timeout_s: float = Field(default=3600.0, gt=0.0, le=30 * 86_400.0, description="longest time of one attempt")
+    preview_first: bool = Field(default=False, description="first, last and middle frame before the others")
+    paused: bool = Field(default=False, description="accepted, but not started")
+    metadata: dict[str, Any] = Field(default_factory=dict, description="kept and shown, not read")
