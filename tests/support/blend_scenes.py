@@ -72,7 +72,12 @@ def run_inside(program: Path, task: str, argument: Any, folder: Path) -> str:
             "--",
             text,
         ]
-    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "BLENDER_USER_RESOURCES": str(folder)}
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
+        "BLENDER_USER_RESOURCES": str(folder),
+    }
     done = subprocess.run(
         argv, cwd=folder, env=environment, capture_output=True, text=True, timeout=BLENDER_TIMEOUT_S, check=False
     )
@@ -94,7 +99,7 @@ def render_animation(program: Path, scene: Path, folder: Path) -> list[Path]:
     if is_bpy(program):
         run_inside(program, "animate", {"path": str(scene), "folder": str(folder)}, folder)
     else:
-        environment = {"PATH": os.environ["PATH"], "HOME": str(folder)}
+        environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "TMPDIR": str(folder)}
         argv = [str(program), "-b", str(scene), "-o", f"{folder}/####", "-a"]
         subprocess.run(argv, cwd=folder, env=environment, capture_output=True, timeout=BLENDER_TIMEOUT_S, check=True)
     return sorted(path for path in folder.iterdir() if path.suffix in (".png", ".jpg", ".exr"))
