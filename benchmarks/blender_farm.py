@@ -52,8 +52,18 @@ def farm_job(farm: RunningFarm, scene: Path, folder: Path) -> float:
     started = time.perf_counter()
     output = str(folder / f"farm{own.stem}" / "####.png")
     job = farm.submit(scene=str(own), frames=f"1-{FRAMES}", output=output, format="png")
-    farm.succeed(job)
+    wait_for(farm, job)
     return time.perf_counter() - started
+
+
+def wait_for(farm: RunningFarm, job: str) -> None:
+    """Wait for the job by the event stream: asking again and again would be a load of its own."""
+    with farm.client.stream("GET", "/events", params={"job": job}, headers={"Last-Event-ID": "0"}) as stream:
+        for line in stream.iter_lines():
+            if line.startswith("data:") and '"SUCCEEDED"' in line:
+                return
+            if line.startswith("data:") and '"FAILED"' in line:
+                raise RuntimeError(line)
 
 
 def main() -> None:
