@@ -126,7 +126,8 @@ class Leasing:
         now_s = farm.clock.monotonic()
         for granted in exchange.granted:
             lease = granted.lease
-            live.hold(LiveLease(lease.task, lease.attempt, granted.job, granted.step, worker.id, now_s, granted.needs))
+            held = (lease.task, lease.attempt, granted.job, granted.step, worker.id, now_s, granted.needs, lease.secret)
+            live.hold(LiveLease(*held))
         live.apply(exchange.ledger)
         for task, attempt in exchange.delivered:
             self._on_delivered(task, attempt)

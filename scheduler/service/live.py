@@ -36,6 +36,7 @@ class LiveLease:
     worker: str
     renewed_s: float
     needs: Needs
+    secret: str = ""
     progress: float = 0.0
     note: str = ""
 

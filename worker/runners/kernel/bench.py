@@ -1,4 +1,4 @@
-"""How fast the kernels are on this machine: warm wall times of whole frames, for `outfield bench` and benchmarks."""
+"""How fast the kernels are here: warm wall times of a whole frame's rays, for `outfield bench` and benchmarks."""
 
 from __future__ import annotations
 
@@ -32,12 +32,13 @@ def bench_ao(
     view = stage.view(settings, 0)
     job = Job(Crew(), threads, threading.Event(), lambda _done, _total: None)
     times: list[float] = []
-    picture = linear_picture(render_film(stage, view, whole_part(settings), job))
+    film = render_film(stage, view, whole_part(settings), job)
     for _ in range(repeat):
         start = time.perf_counter()
-        picture = linear_picture(render_film(stage, view, whole_part(settings), job))
+        film = render_film(stage, view, whole_part(settings), job)
         times.append((time.perf_counter() - start) * 1e3)
     job.crew.close()
+    picture = linear_picture(film)
     if out is not None and form is not None:
         write_image(out, picture, form, ImageStyle(), {"software": "Outfield bench", "samples": subsamples**2})
     return {
