@@ -10,7 +10,7 @@ import asyncio
 import structlog
 
 from scheduler.domain.expiry import expired
-from scheduler.domain.states import WORKER_TRANSITIONS, WorkerEvent, WorkerStatus, may
+from scheduler.domain.states import WORKER_TRANSITIONS, WorkerEvent, may
 from scheduler.service.ending import expire
 from scheduler.service.farm import Farm
 from scheduler.service.ledger import Ledger
@@ -77,11 +77,10 @@ class Tick:
         gone = expired(live.views(), self._farm.clock.monotonic(), self._farm.rhythm)
         if not gone:
             return
-        others = sum(1 for w in live.workers.values() if w.status is WorkerStatus.ACTIVE) > 1
 
         def change(tx: Transaction, ledger: Ledger) -> None:
             for lease in gone:
-                expire(tx, ledger, lease.task, lease.attempt, other_workers=others)
+                expire(tx, ledger, lease.task, lease.attempt, other_workers=live.has_other(lease.worker))
 
         await self._farm.change(change)
         for lease in gone:

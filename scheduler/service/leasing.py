@@ -49,14 +49,12 @@ class Leasing:
             Refused: more reports than one call may carry.
         """
         live, clock = self._farm.live, self._farm.clock
-        worker = live.workers.get(worker_id)
-        if worker is None:
-            raise NotFound("This worker is not registered.", code="worker_unknown", hint="Join again with a join code.")
+        worker = self._registered(worker_id)
         if len(request.reports) > MAX_REPORTS:
             raise Refused(f"One call may carry {MAX_REPORTS} reports.", code="too_many_reports")
         await self._heard_of(worker, request)
-        if self._to_cancel(worker, request):
-            await self._reclaim(worker, request)
+        if unheld := self._to_cancel(worker, request):
+            await self._reclaim(worker, unheld)
         acks: list[Ack] = []
         leases: list[Lease] = []
         if request.reports or request.want > 0:
@@ -78,6 +76,12 @@ class Leasing:
         )
         return SyncReply(leases, cancel, worker.drain, rhythm_s, acks)
 
+    def _registered(self, worker_id: str) -> LiveWorker:
+        worker = self._farm.live.workers.get(worker_id)
+        if worker is None:
+            raise NotFound("This worker is not registered.", code="worker_unknown", hint="Join again with a join code.")
+        return worker
+
     async def _heard_of(self, worker: LiveWorker, request: SyncRequest) -> None:
         """The heartbeat: memory only, unless the worker had been lost."""
         now_s = self._farm.clock.monotonic()
@@ -95,9 +99,8 @@ class Leasing:
             if may(WORKER_TRANSITIONS, worker.status, event):
                 await self._farm.change(lambda tx, ledger: worker_event(tx, ledger, worker.id, event))
 
-    async def _reclaim(self, worker: LiveWorker, request: SyncRequest) -> None:
+    async def _reclaim(self, worker: LiveWorker, unheld: list[TaskRef]) -> None:
         """What the worker still works on after it was lost stays its own, where nobody else has taken it."""
-        unheld = self._to_cancel(worker, request)
 
         def change(tx: Transaction, ledger: Ledger) -> list[tuple[TaskRef, int, int, Needs]]:
             kept: list[tuple[TaskRef, int, int, Needs]] = []
@@ -126,8 +129,8 @@ class Leasing:
         now_s = farm.clock.monotonic()
         for granted in exchange.granted:
             lease = granted.lease
-            held = (lease.task, lease.attempt, granted.job, granted.step, worker.id, now_s, granted.needs, lease.secret)
-            live.hold(LiveLease(*held))
+            where = (granted.job, granted.step, worker.id)
+            live.hold(LiveLease(lease.task, lease.attempt, *where, now_s, granted.needs, lease.secret))
         live.apply(exchange.ledger)
         for task, attempt in exchange.delivered:
             self._on_delivered(task, attempt)
@@ -146,7 +149,7 @@ class Leasing:
             takes=takes,
             want=min(request.want, WANT_MAX),
             lease_s=self._farm.rhythm.lease_s,
-            other_workers=self._others(worker),
+            other_workers=self._farm.live.has_other(worker.id),
             doubted=worker.doubted,
             started_jobs=self._farm.live.started_jobs,
             fileless=frozenset(fileless),
@@ -176,13 +179,6 @@ class Leasing:
             if planned.card.needs.vcpus > 1 or planned.card.needs.memory_gib or planned.card.needs.gpus:
                 break
         return takes
-
-    def _others(self, worker: LiveWorker) -> bool:
-        """Whether another worker is there that could take what this one fails at."""
-        return any(
-            other.id != worker.id and other.status is WorkerStatus.ACTIVE and not other.drain
-            for other in self._farm.live.workers.values()
-        )
 
     def _to_cancel(self, worker: LiveWorker, request: SyncRequest) -> list[TaskRef]:
         """What the worker says it runs, but does not hold any more."""
@@ -216,8 +212,6 @@ class Leasing:
         Raises:
             NotFound: the worker is not registered (any more).
         """
-        worker = self._farm.live.workers.get(worker_id)
-        if worker is None:
-            raise NotFound("This worker is not registered.", code="worker_unknown", hint="Join again with a join code.")
+        worker = self._registered(worker_id)
         acks, _leases = await self._exchange(worker, SyncRequest(reports=[report]))
         return acks[0]

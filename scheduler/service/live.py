@@ -111,6 +111,13 @@ class Live:
         for lease in self.leases.values():
             yield LeaseView(lease.task, lease.attempt, lease.worker, lease.renewed_s)
 
+    def has_other(self, worker_id: str | None) -> bool:
+        """Whether another worker is there that could take what this one fails at."""
+        return any(
+            other.id != worker_id and other.status is WorkerStatus.ACTIVE and not other.drain
+            for other in self.workers.values()
+        )
+
     # ---- What a transaction did -----------------------------------------------------------------------------------
 
     def apply(self, ledger: Ledger) -> None:

@@ -18,6 +18,7 @@ from scheduler.routing.route import HOME_POOL
 from scheduler.scenes.archive import inspect
 from scheduler.scenes.intake import look_at_scene
 from scheduler.scenes.outputs import resolve_output
+from scheduler.service.farm import job_number
 from scheduler.service.placing import file_hash
 from scheduler.service.validating import frames_or_refuse, validate_settings
 from scheduler.settings import Settings
@@ -212,11 +213,12 @@ def _split(payload: NewJob, info: RendererInfo, frames: tuple[int, ...], setting
 def _dependencies(texts: list[str]) -> tuple[int, ...]:
     numbers: set[int] = set()
     for text in texts:
-        if not (text.isascii() and text.isdigit() and len(text) <= 15):
+        number = job_number(text)
+        if number is None:
             raise Refused(
                 f"depends_on: {text!r} is no jobID.", code="dependency_unknown", details={"field": "depends_on"}
             )
-        numbers.add(int(text))
+        numbers.add(number)
     return tuple(sorted(numbers))
 
 

@@ -56,6 +56,7 @@ class Delivery:
     task: int
     attempt: int
     secret: str
+    worker: str | None
     job: int
     final: bool
     fileless: bool
@@ -173,8 +174,6 @@ class Publisher:
 
     async def _verify(self, delivery: Delivery, path: Path, file: OutputFile) -> ImageFacts:
         """Decode the whole file, in a child process, before anyone sees it."""
-        if not path.exists():
-            path = self._farm.store.folders.attempt(delivery.task, delivery.attempt) / file.name
         placed = frame_path(delivery.output, file.frame or 0)
         if not path.exists() and placed.is_file():
             path = placed  # placed before a crash, not yet recorded
@@ -269,7 +268,7 @@ class Publisher:
             message=message,
             seconds=delivery.seconds,
         )
-        others = len(self._farm.live.workers) > 1
+        others = self._farm.live.has_other(delivery.worker)
         await self._farm.change(lambda tx, ledger: fail(tx, ledger, report, other_workers=others))
 
     def _forget(self, task: int, attempt: int) -> None:
@@ -304,6 +303,7 @@ class Publisher:
             task=task,
             attempt=attempt,
             secret=row.secret,
+            worker=row.worker,
             job=row.job_id,
             final=row.feeds is None,
             fileless=job.renderer == FILELESS_RENDERER,
