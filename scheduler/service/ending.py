@@ -78,11 +78,11 @@ def deliver(tx: Transaction, ledger: Ledger, report: Report) -> bool:
     rows = tx.rows(hot.CURRENT, (report.task, report.attempt, report.secret))
     if (
         not rows
-        or rows[0][7] not in _OPEN_ATTEMPTS
+        or rows[0][6] not in _OPEN_ATTEMPTS
         or rows[0][3] not in (TaskStatus.LEASED.value, TaskStatus.READY.value)
     ):
         # The same delivery again (its answer was lost) is taken again; whatever else is stale.
-        return bool(rows) and rows[0][7] == AttemptStatus.PUBLISHING.value
+        return bool(rows) and rows[0][6] == AttemptStatus.PUBLISHING.value
     manifest = msgspec.json.encode(report.files).decode()
     tx.run(hot.ATTEMPT_DELIVERED, (manifest, report.seconds, report.task, report.attempt))
     if tx.run(hot.HOLD, (report.task, report.attempt)):
@@ -96,9 +96,7 @@ def fail(tx: Transaction, ledger: Ledger, report: Report, *, other_workers: bool
     rows = tx.rows(hot.CURRENT, (report.task, report.attempt, report.secret))
     if not rows or rows[0][3] != TaskStatus.LEASED.value:
         return False
-    step_id, job_id, worker, _status, failures, troubles, _feeds, _attempt, leased_at, max_attempts, _job_status = rows[
-        0
-    ]
+    step_id, job_id, worker, _status, failures, troubles, _attempt_status, leased_at, max_attempts = rows[0]
     failure = FailureClass(report.failure)
     decision = decide_retry(
         FailedAttempt(failure, failures, troubles, max_attempts, other_workers, max(0.0, report.retry_after_s))

@@ -86,9 +86,6 @@ class Leasing:
         """The heartbeat: memory only, unless the worker had been lost."""
         now_s = self._farm.clock.monotonic()
         worker.last_seen_s, worker.load = now_s, request.load
-        if request.cached:
-            worker.cached = frozenset(request.cached)
-        worker.warm = frozenset(request.warm)
         for running in request.running:
             lease = self._farm.live.leases.get(running.task)
             if lease is not None and lease.attempt == running.attempt and lease.worker == worker.id:

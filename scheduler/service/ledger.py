@@ -93,7 +93,7 @@ class Ledger:
 
     def ripple(self, tx: Transaction, job_id: int) -> None:
         """Move a job as its tasks' counts ask for."""
-        status_text, name, _started = tx.rows(hot.JOB_STATE, (job_id,))[0]
+        status_text, name = tx.rows(hot.JOB_STATE, (job_id,))[0]
         status = JobStatus(status_text)
         counts = TaskCounts(*(int(value or 0) for value in tx.rows(hot.JOB_COUNTS, (job_id,))[0]))
         ripple = job_event(status, counts, failed_tasks_max=self.failed_tasks_max)

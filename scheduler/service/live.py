@@ -54,8 +54,6 @@ class LiveWorker:
     drain: bool
     last_seen_s: float
     load: float = 0.0
-    cached: frozenset[str] = frozenset()
-    warm: frozenset[str] = frozenset()
     canary_at: float | None = None
     doubted: bool = False
     """Has failed fast lately, or is on probation: only then its successes are news."""

@@ -78,10 +78,6 @@ class Plan:
         planned.ready = max(0, planned.ready + delta)
         return delta
 
-    def get(self, step_id: int) -> PlannedStep | None:
-        """The planned step, if it is in the plan."""
-        return self._by_step.get(step_id)
-
     def drop_job(self, job: int) -> None:
         """Nothing more is leased from this job until the next plan."""
         for planned in self.steps:

@@ -41,8 +41,8 @@ COMPLETE = Query(
 # The same fence for a report that is not the end yet: what is the task, and does this attempt still hold it?
 CURRENT = Query(
     """
-    SELECT task.step_id, task.job_id, task.worker, task.status, task.failures, task.troubles, task.feeds,
-    attempt.status, attempt.leased_at, job.max_attempts, job.status
+    SELECT task.step_id, task.job_id, task.worker, task.status, task.failures, task.troubles,
+    attempt.status, attempt.leased_at, job.max_attempts
     FROM task JOIN attempt ON attempt.task_id = task.id AND attempt.attempt = task.attempt
     JOIN job ON job.id = task.job_id WHERE task.id = ? AND task.attempt = ? AND task.secret = ?
     """
@@ -103,7 +103,7 @@ JOB_COUNTS = Query(
     WHERE job_id = ?
     """
 )
-JOB_STATE = Query("SELECT status, name, started_at FROM job WHERE id = ?")
+JOB_STATE = Query("SELECT status, name FROM job WHERE id = ?")
 JOB_MOVE = Query(
     """
     UPDATE job SET status = ?, reason = ?, started_at = coalesce(started_at, ?), ended_at = ? WHERE id = ?
