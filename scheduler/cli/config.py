@@ -17,14 +17,13 @@ def show(
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="outfield.toml to read, and no other")] = None,
 ) -> None:
     """Show the settings as a scheduler that is started here would see them."""
-    from scheduler.settings import known_keys, load_settings
+    from scheduler.settings import given_keys, load_settings, value_at
 
     loaded = load_settings(file=config)
     values: dict[str, Any] = loaded.settings.model_dump(mode="json")
     rows = list[tuple[str, Any, str]]()
-    for dotted in known_keys():
-        section, _, key = dotted.partition(".")
-        rows.append((dotted, values[section][key], loaded.origin.get(dotted, "default")))
+    for dotted in given_keys(values):
+        rows.append((dotted, value_at(values, dotted), loaded.origin.get(dotted, "default")))
     if cli.output.as_json:
         if origin:
             return cli.output.data({key: {"value": value, "origin": source} for key, value, source in rows})
@@ -39,4 +38,6 @@ def _shown(value: Any) -> str:
         return "-"
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "-"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} = {part}" for name, part in value.items()) or "-"
     return str(value)

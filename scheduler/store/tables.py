@@ -16,7 +16,13 @@ from sqlmodel import Field, SQLModel
 
 
 class Job(SQLModel, table=True):
-    """A job as submitted, and where it stands. `removed` jobs were deleted from the queue."""
+    """A job as submitted, and where it stands. `removed` jobs were deleted from the queue.
+
+    `tracked_*` is what production's tracker wishes, as it was last heard (`tracked_at`); None: it says nothing.
+    `tracked_source` names the field that the priority came from, `tracked_hold` the status that holds the job back.
+    `held_by` says who paused it ("tracking": the tracker, which may also resume it; "": a person).
+    `boost` is the priority, in points of the scale 0 to 100, that its owner has bought.
+    """
 
     __tablename__ = "job"
     __table_args__ = {"sqlite_autoincrement": True}  # a number is never given to a second job
@@ -50,6 +56,14 @@ class Job(SQLModel, table=True):
     reason: str = ""
     removed: bool = False
     waiting_on: int = 0
+    project: str = Field(default="", index=True)
+    boost: float = 0.0
+    tracked_priority: int | None = None
+    tracked_deadline: float | None = None
+    tracked_hold: str | None = None
+    tracked_source: str | None = None
+    tracked_at: float | None = None
+    held_by: str = ""
 
 
 class JobDependency(SQLModel, table=True):
@@ -181,7 +195,11 @@ class Blob(SQLModel, table=True):
 
 
 class Worker(SQLModel, table=True):
-    """A registered worker. `last_seen` is flushed in bulk; the live value is in memory."""
+    """A registered worker. `last_seen` is flushed in bulk; the live value is in memory.
+
+    `owner` is the user whose machine it is and who earns points with it. `rating` is its measured power (1.0: the
+    reference machine). `succeeded` and `failed` count its attempts, with those it lost among the failed.
+    """
 
     __tablename__ = "worker"
 
@@ -192,6 +210,11 @@ class Worker(SQLModel, table=True):
     status: str
     slots: int = 1
     capabilities: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    owner: str = ""
+    rating: float | None = None
+    rated_at: float | None = None
+    succeeded: int = 0
+    failed: int = 0
     drain: bool = False
     fast_failures: int = 0
     probations: int = 0
