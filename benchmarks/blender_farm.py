@@ -1,7 +1,8 @@
 """What the farm costs: 24 light frames through one worker, against `blender -b FILE -a` and one Blender per frame.
 
-The farm is up and its worker is idle and has no Blender open: the time counts from `POST /new_job` to the job's
-SUCCEEDED, with every frame verified and at its path. All three take turns in one run.
+Two farms take part: one as it comes, whose idle worker has an empty Blender standing by once it has rendered with one,
+and one without (`OUTFIELD_BLENDER__SPARE=0`), which starts Blender for the job. Neither has the scene open. The time
+counts from `POST /new_job` to the job's SUCCEEDED, every frame verified and at its path. All take turns in one run.
 
     python benchmarks/blender_farm.py [--rounds 3] [--blender PATH]
 """
@@ -25,6 +26,10 @@ from blend_scenes import SceneOptions, make_scenes
 from running_farm import RunningFarm
 
 FRAMES = 24
+SETTLE_S = 5.0
+"""After a job, the worker's next Blender starts; it must not take time from whoever has its turn."""
+
+PLAIN, STANDBY, COLD, PER_FRAME = "blender -a", "farm", "farm, no standby", "blender per frame"
 
 
 def blender_animation(blender: str, scene: Path, folder: Path) -> float:
@@ -66,33 +71,52 @@ def wait_for(farm: RunningFarm, job: str) -> None:
                 raise RuntimeError(line)
 
 
+def start_farm(data: Path, root: Path, scene: Path, *, standby: bool) -> RunningFarm:
+    """A farm with one worker that has rendered with Blender before."""
+    environment = {**os.environ, "OUTFIELD_BLENDER__SPARE": str(int(standby))}
+    farm = RunningFarm(data, workers=1, flags=("--output-root", str(root)), environment=environment)
+    farm.succeed(farm.submit(scene=str(scene), frames="1"))
+    return farm
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--blender", default=shutil.which("blender"))
     arguments = parser.parse_args()
-    times: dict[str, list[float]] = {"blender -a": [], "farm": [], "blender per frame": []}
+    times: dict[str, list[float]] = {PLAIN: [], STANDBY: [], COLD: [], PER_FRAME: []}
     with tempfile.TemporaryDirectory(prefix="outfield-bench-") as name:
         folder = Path(name)
         options = SceneOptions(width=320, height=180, samples=4, end=FRAMES)
         scene = make_scenes(Path(arguments.blender), folder, {"light": options})["light"]
-        farm = RunningFarm(folder / "data", workers=1, flags=("--output-root", name), environment=dict(os.environ))
-        farm.succeed(farm.submit(renderer="null"))
+        farms = {
+            STANDBY: start_farm(folder / "a", folder, scene, standby=True),
+            COLD: start_farm(folder / "b", folder, scene, standby=False),
+        }
         for number in range(arguments.rounds):
-            times["blender -a"].append(blender_animation(arguments.blender, scene, folder))
-            times["farm"].append(farm_job(farm, scene, folder))
+            time.sleep(SETTLE_S)
+            times[PLAIN].append(blender_animation(arguments.blender, scene, folder))
+            for key, farm in farms.items():
+                times[key].append(farm_job(farm, scene, folder))
             if number == 0:
-                times["blender per frame"].append(blender_per_frame(arguments.blender, scene, folder))
-        farm.stop()
+                times[PER_FRAME].append(blender_per_frame(arguments.blender, scene, folder))
+        for farm in farms.values():
+            farm.stop()
+    report(times)
+
+
+def report(times: dict[str, list[float]]) -> None:
+    """Print the times and the ratios."""
     medians = {key: statistics.median(values) for key, values in times.items()}
     for key, values in times.items():
         print(f"{key:18s} median {medians[key]:6.2f} s   all {[round(value, 2) for value in values]}")
-    # Round by round, because the machine's speed drifts more between rounds than the farm costs.
-    ratios = [farm / plain for farm, plain in zip(times["farm"], times["blender -a"], strict=True)]
-    shown = [round(ratio, 3) for ratio in ratios]
-    print(f"farm / blender -a, round by round: median {statistics.median(ratios):.3f} (at most 1.10)   all {shown}")
-    print(f"farm / one Blender per frame: {medians['farm'] / medians['blender per frame']:.3f} (at most 0.5)")
+    for key in (STANDBY, COLD):
+        # Round by round, because the machine's speed drifts more between rounds than the farm costs.
+        ratios = [farm / plain for farm, plain in zip(times[key], times[PLAIN], strict=True)]
+        shown = [round(ratio, 3) for ratio in ratios]
+        print(f"{key} / {PLAIN}, round by round: median {statistics.median(ratios):.3f} (at most 1.10)   all {shown}")
+        print(f"{key} / {PER_FRAME}: {medians[key] / medians[PER_FRAME]:.3f} (at most 0.5)")
     print(json.dumps(medians))
 
 

@@ -19,6 +19,7 @@ from worker.client import CallFailed, SchedulerClient, Unreachable
 from worker.identity import Identity, NotJoined
 from worker.probe import load_share
 from worker.resources import prepare
+from worker.runners.base import RenderCancelled, RenderFailed
 from worker.session import Session
 from worker.settings import WorkerSettings
 from worker.slots import Slot
@@ -33,6 +34,9 @@ TICK_S = 0.25
 DISK_EVERY_S = 5.0
 WARM_EVERY_S = 30.0
 """How often runners are given the occasion to end renderers that have been idle for long."""
+
+IDLE_LOOK_S = 1.0
+"""How long a worker must have been idle before its runners get ready for the next scene."""
 
 REJOIN_EVERY_S = 2.0
 JOIN_THREADS_S = 1.0
@@ -201,8 +205,22 @@ class Supervisor:
             self._parts.logs.ship()
 
     def _warm_loop(self) -> None:
-        while not self._closing.wait(WARM_EVERY_S):
-            self.staff.agent.look_what_is_warm()
+        """Runners end what is long idle, and get ready for more when nothing is rendered at two looks in a row."""
+        was_idle, looked_at = False, self._now()
+        while not self._closing.wait(IDLE_LOOK_S):
+            idle = not self.staff.agent.rendering()
+            if idle and was_idle:
+                self._get_ready()
+            was_idle = idle
+            if self._now() - looked_at >= WARM_EVERY_S:
+                looked_at = self._now()
+                self.staff.agent.look_what_is_warm()
+
+    def _get_ready(self) -> None:
+        try:
+            self._parts.registry.get_ready()
+        except (RenderFailed, RenderCancelled) as error:
+            _log.info("not_ready", reason=str(error))  # the next task meets it again, and says so
 
     def _shut_down(self) -> None:
         staff = self.staff

@@ -33,6 +33,26 @@ class Fence(NamedTuple):
     secret: str
 
 
+class Current(NamedTuple):
+    """The row of `hot.CURRENT`: the task as the attempt that holds it sees it."""
+
+    step: int
+    job: int
+    worker: str
+    status: str
+    failures: int
+    troubles: int
+    attempt_status: str
+    leased_at: float
+    max_attempts: int
+
+
+def _current(tx: Transaction, report: Report) -> Current | None:
+    """The task, if the report passes the fence."""
+    rows = tx.rows(hot.CURRENT, (report.task, report.attempt, report.secret))
+    return Current(*rows[0]) if rows else None
+
+
 def complete(
     tx: Transaction,
     ledger: Ledger,
@@ -75,45 +95,42 @@ def _feed(tx: Transaction, ledger: Ledger, reducer: int) -> None:
 
 def deliver(tx: Transaction, ledger: Ledger, report: Report) -> bool:
     """The attempt's files are staged; from now on the scheduler itself holds the lease until they are published."""
-    rows = tx.rows(hot.CURRENT, (report.task, report.attempt, report.secret))
-    if (
-        not rows
-        or rows[0][6] not in _OPEN_ATTEMPTS
-        or rows[0][3] not in (TaskStatus.LEASED.value, TaskStatus.READY.value)
-    ):
+    current = _current(tx, report)
+    if current is None:
+        return False
+    held = current.status in (TaskStatus.LEASED.value, TaskStatus.READY.value)
+    if not held or current.attempt_status not in _OPEN_ATTEMPTS:
         # The same delivery again (its answer was lost) is taken again; whatever else is stale.
-        return bool(rows) and rows[0][6] == AttemptStatus.PUBLISHING.value
+        return current.attempt_status == AttemptStatus.PUBLISHING.value
     manifest = msgspec.json.encode(report.files).decode()
     tx.run(hot.ATTEMPT_DELIVERED, (manifest, report.seconds, report.task, report.attempt))
     if tx.run(hot.HOLD, (report.task, report.attempt)):
-        ledger.move(int(rows[0][0]), TaskStatus.READY, TaskStatus.LEASED)
+        ledger.move(current.step, TaskStatus.READY, TaskStatus.LEASED)
     ledger.end_lease(report.task, report.attempt)
     return True
 
 
 def fail(tx: Transaction, ledger: Ledger, report: Report, *, other_workers: bool) -> bool:
     """The attempt has failed: try again, elsewhere, later, or give the task up."""
-    rows = tx.rows(hot.CURRENT, (report.task, report.attempt, report.secret))
-    if not rows or rows[0][3] != TaskStatus.LEASED.value:
+    current = _current(tx, report)
+    if current is None or current.status != TaskStatus.LEASED.value:
         return False
-    step_id, job_id, worker, _status, failures, troubles, _attempt_status, leased_at, max_attempts = rows[0]
-    failure = FailureClass(report.failure)
-    decision = decide_retry(
-        FailedAttempt(failure, failures, troubles, max_attempts, other_workers, max(0.0, report.retry_after_s))
-    )
+    failure, worker = FailureClass(report.failure), current.worker
+    spent, pause_s = (current.failures, current.troubles, current.max_attempts), max(0.0, report.retry_after_s)
+    decision = decide_retry(FailedAttempt(failure, *spent, other_workers, pause_s))
     after = TaskStatus.READY if decision.retry else TaskStatus.FAILED
     message = report.message[:MESSAGE_MAX]
     if not _release(tx, ledger.now_s, report, decision, after, worker):
         return False
-    ledger.move(int(step_id), TaskStatus.LEASED, after)
+    ledger.move(current.step, TaskStatus.LEASED, after)
     ledger.end_lease(report.task, report.attempt)
     status = AttemptStatus.LOST if failure is FailureClass.LOST else AttemptStatus.FAILED
-    seconds = report.seconds or max(0.0, ledger.now_s - leased_at)
+    seconds = report.seconds or max(0.0, ledger.now_s - current.leased_at)
     ended = (status.value, ledger.now_s, seconds, failure.value, message, report.exit_code, report.task, report.attempt)
     tx.run(hot.ATTEMPT_ENDED, ended)
     kind = "task.retried" if decision.retry else "task.failed"
     ledger.event(
-        tx, kind, job=int(job_id), task=report.task, attempt=report.attempt, worker=worker,
+        tx, kind, job=current.job, task=report.task, attempt=report.attempt, worker=worker,
         failure=failure.value, message=message, reason=decision.reason,
     )  # fmt: skip
     if failure is not FailureClass.LOST:
@@ -140,14 +157,14 @@ def _release(
 
 def give_back(tx: Transaction, ledger: Ledger, report: Report) -> bool:
     """The worker returns the lease unharmed: nobody pays for it."""
-    rows = tx.rows(hot.CURRENT, (report.task, report.attempt, report.secret))
-    if not rows or rows[0][3] != TaskStatus.LEASED.value:
+    current = _current(tx, report)
+    if current is None or current.status != TaskStatus.LEASED.value:
         return False
-    step_id, _job, _worker, _status, failures, troubles = rows[0][:6]
-    released = (TaskStatus.READY.value, failures, troubles, None, None, None, None, report.task, report.attempt)
+    spent = (current.failures, current.troubles)
+    released = (TaskStatus.READY.value, *spent, None, None, None, None, report.task, report.attempt)
     if not tx.run(hot.RELEASE, released):
         return False
-    ledger.move(int(step_id), TaskStatus.LEASED, TaskStatus.READY)
+    ledger.move(current.step, TaskStatus.LEASED, TaskStatus.READY)
     ledger.end_lease(report.task, report.attempt)
     status = AttemptStatus.RETURNED.value
     tx.run(

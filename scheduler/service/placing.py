@@ -25,7 +25,7 @@ def place(staged: Path, target: Path, *, digest: str, mark: str) -> None:
         FileNotFoundError: the staged file is gone and the target is not it.
         OSError: the file system refuses; see `WAITABLE`.
     """
-    neighbour = target.with_name(f".{target.name}.{mark}.outfield")
+    neighbour = _neighbour(target, mark)
     if not neighbour.exists():
         if not staged.exists():
             if target.is_file() and file_hash(target) == digest:
@@ -35,6 +35,15 @@ def place(staged: Path, target: Path, *, digest: str, mark: str) -> None:
         _bring(staged, neighbour)
     os.replace(neighbour, target)
     sync_folder(target.parent)
+
+
+def found_on_its_way(target: Path, mark: str) -> Path | None:
+    """Where a file is that left its staging folder: beside its target, or there; None if it is at neither."""
+    return next((path for path in (_neighbour(target, mark), target) if path.is_file()), None)
+
+
+def _neighbour(target: Path, mark: str) -> Path:
+    return target.with_name(f".{target.name}.{mark}.outfield")
 
 
 def _bring(staged: Path, neighbour: Path) -> None:

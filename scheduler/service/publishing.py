@@ -9,26 +9,24 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
-import msgspec
 import structlog
 from sqlmodel import select
 
-from scheduler.domain.states import AttemptStatus, TaskStatus
+from scheduler.domain.states import AttemptStatus
 from scheduler.imaging.facts import INFRA_CODES, Expectation, ImageFacts, Verdict
 from scheduler.protocol.renderers import Format
 from scheduler.protocol.work import FailureClass, OutputFile, Report
 from scheduler.scenes.outputs import frame_path, lies_under
+from scheduler.service.delivery import Delivery, load_delivery
 from scheduler.service.ending import Fence, complete, fail
-from scheduler.service.exchange import FILELESS_RENDERER
 from scheduler.service.farm import Farm
 from scheduler.service.ledger import Ledger
-from scheduler.service.placing import WAITABLE, file_hash, place
-from scheduler.service.preparing import output_roots
-from scheduler.store.tables import Attempt, Blob, Frame, Job, Task
+from scheduler.service.placing import WAITABLE, file_hash, found_on_its_way, place
+from scheduler.store import hot
+from scheduler.store.tables import Attempt, Blob
 from scheduler.store.writer import Transaction
 
 WAIT_FIRST_S = 1.0
@@ -49,25 +47,14 @@ class Imaging(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Delivery:
-    """An attempt whose files are staged."""
+class Placed(NamedTuple):
+    """A frame that is at its path: verified, and not yet recorded."""
 
-    task: int
-    attempt: int
-    secret: str
-    worker: str | None
-    job: int
-    final: bool
-    fileless: bool
-    format: str
-    width: int | None
-    height: int | None
-    output: str
-    roots: tuple[Path, ...]
-    seconds: float
-    frames: frozenset[int]
-    files: tuple[OutputFile, ...]
+    frame: int
+    path: str
+    size: int
+    hash: str
+    facts: ImageFacts
 
 
 class NotAsAsked(Exception):
@@ -122,7 +109,7 @@ class Publisher:
 
     async def _publish(self, task: int, attempt: int) -> None:
         async with self._gate:
-            delivery = await asyncio.to_thread(self._load, task, attempt)
+            delivery = await asyncio.to_thread(load_delivery, self._farm, task, attempt)
             if delivery is None:
                 return
             try:
@@ -146,12 +133,12 @@ class Publisher:
             output = await asyncio.to_thread(self._adopt, staged, delivery.files[0])
             await self._finish(delivery, [], output)
             return
-        rows: list[Frame] = []
+        rows: list[Placed] = []
         for file in delivery.files:
             facts = await self._verify(delivery, staged / file.name, file)
             target = frame_path(delivery.output, file.frame or 0)
             await self._place(delivery, staged / file.name, target, file)
-            rows.append(self._frame(delivery, file, target, facts))
+            rows.append(Placed(file.frame or 0, str(target), file.size, file.hash, facts))
         await self._finish(delivery, rows, None)
 
     def _check_manifest(self, delivery: Delivery) -> None:
@@ -174,9 +161,9 @@ class Publisher:
 
     async def _verify(self, delivery: Delivery, path: Path, file: OutputFile) -> ImageFacts:
         """Decode the whole file, in a child process, before anyone sees it."""
-        placed = frame_path(delivery.output, file.frame or 0)
-        if not path.exists() and placed.is_file():
-            path = placed  # placed before a crash, not yet recorded
+        if not path.exists():
+            # Further on already when the scheduler died, and not yet recorded.
+            path = found_on_its_way(frame_path(delivery.output, file.frame or 0), delivery.mark) or path
         expect = Expectation(format=cast("Format", delivery.format), width=delivery.width, height=delivery.height)
         verdict = await self._imaging.check(path, expect)
         if verdict.ok and verdict.facts is not None:
@@ -188,10 +175,9 @@ class Publisher:
         """Place the file; where the target's file system refuses, wait for it instead of rendering again."""
         self._check_target(delivery, target)
         pause_s = WAIT_FIRST_S
-        mark = f"{delivery.task}.{delivery.attempt}"
         while True:
             try:
-                await asyncio.to_thread(place, staged, target, digest=file.hash, mark=mark)
+                await asyncio.to_thread(place, staged, target, digest=file.hash, mark=delivery.mark)
             except FileNotFoundError as error:
                 raise NotAsAsked("The staged file is gone.", "infra") from error
             except OSError as error:
@@ -201,7 +187,7 @@ class Publisher:
                 log.warning("publishing.waits", task=delivery.task, target=str(target), reason=error.strerror)
                 await asyncio.sleep(pause_s)
                 pause_s = min(WAIT_MAX_S, pause_s * 2)
-                if await asyncio.to_thread(self._load, delivery.task, delivery.attempt) is None:
+                if await asyncio.to_thread(load_delivery, self._farm, delivery.task, delivery.attempt) is None:
                     raise NotAsAsked("The job was ended while its frame waited to be placed.", "infra") from error
                 continue
             self.waiting.pop(delivery.task, None)
@@ -221,23 +207,7 @@ class Publisher:
             blobs.adopt(path, file.hash)
         return {"hash": file.hash, "size": file.size, "name": file.name, "meta": file.meta}
 
-    def _frame(self, delivery: Delivery, file: OutputFile, target: Path, facts: ImageFacts) -> Frame:
-        return Frame(
-            job_id=delivery.job,
-            frame=file.frame or 0,
-            task_id=delivery.task,
-            attempt=delivery.attempt,
-            path=str(target),
-            size=file.size,
-            hash=file.hash,
-            width=facts.width,
-            height=facts.height,
-            channels=",".join(facts.channels),
-            black=facts.black,
-            published_at=self._farm.now_s(),
-        )
-
-    async def _finish(self, delivery: Delivery, rows: list[Frame], output: dict[str, Any] | None) -> None:
+    async def _finish(self, delivery: Delivery, rows: list[Placed], output: dict[str, Any] | None) -> None:
         """The task succeeds, behind the fence; its frames are recorded in the same transaction."""
 
         def change(tx: Transaction, ledger: Ledger) -> bool:
@@ -245,7 +215,7 @@ class Publisher:
             if not complete(tx, ledger, fence, seconds=delivery.seconds, output=output):
                 return False
             for row in rows:
-                tx.session.merge(row)
+                _record(tx, delivery, row, ledger.now_s)
                 ledger.event(
                     tx, "frame.published", job=delivery.job, task=delivery.task, attempt=delivery.attempt,
                     frame=row.frame, path=row.path, size=row.size, hash=row.hash,
@@ -278,55 +248,11 @@ class Publisher:
         if folder.parent.is_dir() and not any(folder.parent.iterdir()):
             folder.parent.rmdir()
 
-    def _roots(self, job: Job) -> tuple[Path, ...]:
-        """Where the job's frames may go; nothing to check for frames in the farm's own storage."""
-        output = Path(job.output or "")
-        if output.is_relative_to(self._farm.store.folders.frames):
-            return ()
-        scene = job.scene.get("path")
-        return output_roots(self._farm.settings, Path(scene).parent if scene else None)
 
-    def _load(self, task: int, attempt: int) -> Delivery | None:
-        """The delivery as it stands in the store; None if it is not current any more."""
-        with self._farm.store.read() as session:
-            row = session.get(Task, task)
-            tried = session.get(Attempt, (task, attempt))
-            if row is None or tried is None or row.attempt != attempt or tried.status != AttemptStatus.PUBLISHING:
-                return None
-            if row.status != TaskStatus.LEASED or row.secret is None:
-                return None
-            job = session.get(Job, row.job_id)
-        if job is None:
-            return None
-        width, height = _asked_size(job.settings)
-        return Delivery(
-            task=task,
-            attempt=attempt,
-            secret=row.secret,
-            worker=row.worker,
-            job=row.job_id,
-            final=row.feeds is None,
-            fileless=job.renderer == FILELESS_RENDERER,
-            format=job.format,
-            width=width,
-            height=height,
-            output=job.output or "",
-            roots=self._roots(job),
-            seconds=tried.seconds or 0.0,
-            frames=frozenset(int(frame) for frame in row.frames.split(",")),
-            files=tuple(msgspec.json.decode(tried.manifest or "[]", type=list[OutputFile])),
-        )
-
-
-def _asked_size(settings: dict[str, Any]) -> tuple[int | None, int | None]:
-    """The size that the job asked for, as far as it did. A percentage scales what the scene says."""
-    width, height, percentage = settings.get("width"), settings.get("height"), settings.get("percentage")
-    if percentage is None:
-        return width, height
-    return (
-        width * percentage // 100 if width else None,
-        height * percentage // 100 if height else None,
-    )
+def _record(tx: Transaction, delivery: Delivery, placed: Placed, now_s: float) -> None:
+    facts, where = placed.facts, (delivery.job, placed.frame, delivery.task, delivery.attempt, placed.path)
+    seen = (placed.size, placed.hash, facts.width, facts.height, ",".join(facts.channels), facts.black)
+    tx.run(hot.FRAME_PUBLISHED, (*where, *seen, now_s))
 
 
 def _blob_row(output: dict[str, Any], now_s: float) -> Blob:

@@ -25,6 +25,9 @@ ENVIRONMENT_PREFIX = "OUTFIELD_"
 CLIENT_KEYS = frozenset({"SERVER", "TOKEN", "PROFILE", "REQUIRE_COMPONENTS"})
 """Words of the client and of the tests that share the prefix and are no settings of the scheduler."""
 
+WORKER_SECTIONS = ("WORKER__", "BLENDER__")
+"""Sections that workers read, for themselves; a farm of one machine has them in the same environment."""
+
 
 @dataclass(frozen=True)
 class LoadedSettings:
@@ -124,7 +127,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in environment.items():
         rest = name.removeprefix(ENVIRONMENT_PREFIX)
-        if rest == name or rest in CLIENT_KEYS or rest.startswith("WORKER__"):
+        if rest == name or rest in CLIENT_KEYS or rest.startswith(WORKER_SECTIONS):
             continue
         dotted = rest.lower().replace("__", ".")
         if "." not in dotted:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 
 from scheduler.settings.section import Section
+
+ExtraFact = Literal[
+    "core_hours", "retry_core_hours", "cost_usd", "retry_cost_usd", "frame_count", "job", "key"
+]  # fmt: skip
+"""Facts of a finished job that a studio may put into Version fields of its own."""
 
 
 class PriorityMapping(Section):
@@ -58,14 +64,17 @@ class WriteBackSettings(Section):
 
     versions: bool = Field(default=True, description="make a Version of every finished job that names a project")
     movie: bool = Field(default=True, description="upload a movie of the frames with it")
+    movie_fps: float = Field(default=24.0, ge=1, le=240, description="frames per second of that movie")
+    movie_px: int = Field(default=1920, ge=16, le=4096, description="widest that movie may be, in pixels")
     version_status: str = Field(default="rev", description="status of the Version that is made")
     task_status: dict[str, str] = Field(
         default_factory=dict,
         description="job status (RUNNING, SUCCEEDED, FAILED) to Task status; empty: Tasks are left alone",
     )
-    extra: dict[str, str] = Field(
+    extra: dict[ExtraFact, str] = Field(
         default_factory=dict,
-        description="further Version fields to fill: core_hours, cost_usd or frame_count to field name",
+        description="further Version fields to fill: core_hours, retry_core_hours, cost_usd, retry_cost_usd, "
+        "frame_count, job or key to field name",
     )
 
 

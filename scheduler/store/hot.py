@@ -48,6 +48,19 @@ CURRENT = Query(
     """
 )
 
+# A frame is published; rendered again, its row is replaced.
+FRAME_PUBLISHED = Query(
+    """
+    INSERT INTO frame
+    (job_id, frame, task_id, attempt, path, size, hash, width, height, channels, black, published_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (job_id, frame) DO UPDATE SET task_id = excluded.task_id, attempt = excluded.attempt,
+    path = excluded.path, size = excluded.size, hash = excluded.hash, width = excluded.width,
+    height = excluded.height, channels = excluded.channels, black = excluded.black,
+    published_at = excluded.published_at
+    """
+)
+
 # Back to READY (retry, return, expiry) or to FAILED, if the attempt still holds the lease.
 RELEASE = Query(
     """

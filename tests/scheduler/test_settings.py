@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scheduler.errors import Refused
-from scheduler.settings import Settings, known_keys, load_settings
+from scheduler.settings import Settings, given_keys, known_keys, load_settings
 
 
 def write(tmp_path, text):
@@ -73,3 +73,62 @@ def test_settings_are_frozen_and_every_key_is_described():
     with pytest.raises(Exception, match="frozen"):
         Settings().server.port = 1
     assert all(field.description for field in known_keys().values())
+
+
+PRODUCTION = """
+[shotgrid]
+url = "https://studio.example"
+[shotgrid.priority]
+fields = ["Task.sg_tier"]
+values = {"1_Tier" = 90}
+[pools.aws]
+backend = "aws"
+price_usd_per_hour = 0.14
+[budgets.farm]
+usd = 500
+[[rules]]
+name = "nda stays home"
+forbid = ["aws"]
+"""
+
+
+def test_sections_inside_sections_and_sections_with_names(tmp_path):
+    environment = {"OUTFIELD_SHOTGRID__API_KEY": "s3cret", "OUTFIELD_POOLS__AWS__WORKERS_MAX": "4"}
+    loaded = load_settings(file=write(tmp_path, PRODUCTION), environment=environment)
+    settings = loaded.settings
+    assert settings.shotgrid.priority.fields == ("Task.sg_tier",)
+    assert (settings.pools["aws"].backend, settings.pools["aws"].workers_max) == ("aws", 4)
+    assert settings.budgets["farm"].period == "month"
+    assert settings.rules[0]["name"] == "nda stays home"
+    assert loaded.origin["pools.aws.workers_max"] == "environment"
+    assert "pools.aws.workers_max" in given_keys(settings.model_dump(mode="json"))
+
+
+def test_the_key_of_the_tracker_is_never_shown(tmp_path):
+    loaded = load_settings(file=write(tmp_path, ""), environment={"OUTFIELD_SHOTGRID__API_KEY": "s3cret"})
+    assert "s3cret" not in repr(loaded)
+    assert "s3cret" not in str(loaded.settings.model_dump(mode="json"))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[shotgrid]\nurll = 'x'\n", "shotgrid.url"),
+        ("[shotgrid.priority]\nfield = ['x']\n", "shotgrid.priority.fields"),
+        ("[pools.aws]\nbackends = 'aws'\n", "pools.NAME.backend"),
+    ],
+)
+def test_unknown_keys_inside_sections_name_their_neighbour_too(tmp_path, text, words):
+    with pytest.raises(Refused) as error:
+        load_settings(file=write(tmp_path, text), environment={})
+    assert words in error.value.hint
+
+
+@pytest.mark.parametrize("text", ["[pools]\naws = 1\n", "[shotgrid]\npriority = 'x'\n"])
+def test_what_must_be_a_section_says_so(tmp_path, text):
+    with pytest.raises(Refused, match="must be a section"):
+        load_settings(file=write(tmp_path, text), environment={})
+
+
+def test_what_workers_read_may_stand_in_the_same_environment():
+    load_settings(environment={"OUTFIELD_BLENDER__EXECUTABLES": "/opt/blender", "OUTFIELD_WORKER__DATA": "/d"})

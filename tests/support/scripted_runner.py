@@ -31,6 +31,7 @@ class ScriptedRunner:
         self.ended: list[int] = []
         self.works: dict[int, Work] = {}
         self.closed = False
+        self.ready = 0
 
     def versions(self) -> dict[str, Any]:
         return {"versions": ["1"]}
@@ -80,6 +81,11 @@ class ScriptedRunner:
 
     def warm(self) -> list[str]:
         return []
+
+    def get_ready(self) -> None:
+        with self.changed:
+            self.ready += 1
+            self.changed.notify_all()
 
     def close(self) -> None:
         self.closed = True

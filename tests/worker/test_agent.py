@@ -431,3 +431,16 @@ def _until(what: Any, timeout_s: float = 10.0) -> None:
     while not what():
         assert time.monotonic() < end, "it did not happen in time"
         beat.wait(0.01)
+
+
+def test_an_idle_worker_gets_ready_and_a_rendering_one_does_not(
+    fake: FakeScheduler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.supervisor.IDLE_LOOK_S", 0.01)
+    scripted(fake, 1, wait="gate")
+    with WorkerRig(fake, tmp_path) as rig, rig.runner.changed:
+        assert rig.runner.changed.wait_for(lambda: rig.runner.started == [1], 10)
+        before = rig.runner.ready
+        assert not rig.runner.changed.wait_for(lambda: rig.runner.ready > before + 1, 0.2)
+        rig.runner.gates["gate"].set()
+        assert rig.runner.changed.wait_for(lambda: rig.runner.ready > before + 1, 10)

@@ -95,6 +95,10 @@ class Runner(Protocol):
         """Jobs whose scene is open in a renderer process of this runner."""
         ...
 
+    def get_ready(self) -> None:
+        """The worker is idle: prepare what the next task will need in any case. Called again and again."""
+        ...
+
     def close(self) -> None:
         """End every process this runner has started."""
         ...

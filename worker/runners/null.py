@@ -32,5 +32,8 @@ class NullRunner:
         """Nothing is ever open."""
         return []
 
+    def get_ready(self) -> None:
+        """Nothing to prepare."""
+
     def close(self) -> None:
         """Nothing was started."""

@@ -76,6 +76,11 @@ class RunnerRegistry:
         """Jobs whose scene is open in some renderer."""
         return [job for runner in self._runners() for job in runner.warm()]
 
+    def get_ready(self) -> None:
+        """Nothing is being rendered: let the runners that have been used prepare for the next task."""
+        for runner in self._runners():
+            runner.get_ready()
+
     def close(self) -> None:
         """End every process that a runner has started; one that fails to does not keep the others alive."""
         for runner in self._runners():

@@ -100,6 +100,11 @@ class BlenderRunner:
         """Jobs whose file is open in a Blender of this runner. Ends Blenders that have been idle for long."""
         return self._slots.warm()
 
+    def get_ready(self) -> None:
+        """The worker is idle: have an empty Blender standing by for the next scene."""
+        if self._setup.spare:
+            self._slots.get_ready()
+
     def close(self) -> None:
         """End every Blender and remove its files."""
         self._slots.close()

@@ -1,4 +1,8 @@
-"""The Blenders of a worker's slots: one each, kept from task to task while it serves, replaced when it does not."""
+"""The Blenders of a worker's slots: one each, kept from task to task while it serves, replaced when it does not.
+
+While a worker that renders with Blender is idle, one more stands by with no file open: starting one takes longer than
+many a frame, and the next scene need not wait for it.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,15 @@ JOBS_REMEMBERED = 16
 
 PROBE_TIMEOUT_S = 120.0
 PING_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True)
+class Start:
+    """How a Blender is started; what it has opened is not part of it."""
+
+    blender: Blender
+    trusted: bool
+    threads: int
 
 
 @dataclass
@@ -46,6 +59,9 @@ class Slots:
         self._lock = threading.Lock()
         self._idle: dict[int, Kept] = {}
         self._running: set[BlenderSession] = set()
+        self._spare: tuple[Start, BlenderSession] | None = None
+        self._last: Start | None = None
+        self._used_at = float("-inf")
         self._closed = False
 
     @contextmanager
@@ -71,7 +87,7 @@ class Slots:
         about = {"path": str(blender.path), "kind": blender.kind}
         silent = Reporter(lambda _fraction, _note: None, lambda _line: None, threading.Event())
         try:
-            session = self._start(blender, trusted=False, threads=1)
+            session = self._start(Start(blender, trusted=False, threads=1))
             try:
                 said = session.ask({"op": "probe"}, Watch(silent, self._clock, PROBE_TIMEOUT_S))
             finally:
@@ -91,16 +107,37 @@ class Slots:
             ]
             ended = [self._idle.pop(slot) for slot in stale]
             jobs = {job for kept in self._idle.values() for job in kept.jobs}
-        for kept in ended:
-            kept.session.kill()
+            spare = self._take_spare() if now - self._used_at > IDLE_S_MAX else None
+        for session in [kept.session for kept in ended] + ([spare[1]] if spare else []):
+            session.kill()
         return sorted(jobs)
+
+    def get_ready(self) -> None:
+        """Have an empty Blender standing by, like the one that was used last; none if none was used lately."""
+        with self._lock:
+            wanted = self._last
+            unused = self._clock.monotonic() - self._used_at > IDLE_S_MAX
+            if wanted is None or unused or self._running or self._closed:
+                return
+            if self._spare is not None and self._spare[0] == wanted and self._spare[1].alive:
+                return
+            old = self._take_spare()
+        if old is not None:
+            old[1].kill()
+        session = self._start(wanted)
+        with self._lock:
+            self._running.discard(session)
+            if not self._closed:
+                self._spare = (wanted, session)
 
     def close(self) -> None:
         """End all Blenders, also those at work; no new one is started."""
         with self._lock:
             self._closed = True
             sessions = [*self._running, *(kept.session for kept in self._idle.values())]
+            spare = self._take_spare()
             self._idle.clear()
+        sessions += [spare[1]] if spare else []
         for session in sessions:
             session.kill()
 
@@ -116,7 +153,7 @@ class Slots:
             if kept.identity == identity and self._answers(kept.session, watch):
                 return kept
             self._end(kept.session)
-        session = self._start(blender, trusted=trusted, threads=work.threads)
+        session = self._fresh(Start(blender, trusted, work.threads))
         watch.doing = "opening the scene"
         command = {"op": "open", "path": str(work.scene_path), "trusted": trusted, "threads": work.threads}
         try:
@@ -136,11 +173,30 @@ class Slots:
             return False
         return True
 
-    def _start(self, blender: Blender, *, trusted: bool, threads: int) -> BlenderSession:
+    def _fresh(self, start: Start) -> BlenderSession:
+        """A Blender that has not opened anything yet: the one that stands by if it is of this kind, else a new one."""
+        with self._lock:
+            self._last, self._used_at = start, self._clock.monotonic()
+            spare = self._take_spare() if self._spare is not None and self._spare[0] == start else None
+            if spare is not None and spare[1].alive and not self._closed:
+                self._running.add(spare[1])
+                return spare[1]
+        if spare is not None:
+            spare[1].kill()
+        return self._start(start)
+
+    def _take_spare(self) -> tuple[Start, BlenderSession] | None:
+        """The one that stands by, which it then does no more. Called under the lock."""
+        spare, self._spare = self._spare, None
+        return spare
+
+    def _start(self, start: Start) -> BlenderSession:
         with self._lock:
             if self._closed:
                 raise RenderCancelled
-        session = BlenderSession(blender, self._environment, self._root, trusted=trusted, threads=threads)
+        session = BlenderSession(
+            start.blender, self._environment, self._root, trusted=start.trusted, threads=start.threads
+        )
         with self._lock:
             self._running.add(session)
             closed = self._closed
@@ -152,7 +208,7 @@ class Slots:
     def _give_back(self, work: Work, kept: Kept) -> None:
         """Keep a Blender for the next task of its slot, unless it died, grew, or has served long enough."""
         kept.tasks += 1
-        kept.idle_since = self._clock.monotonic()
+        kept.idle_since = self._used_at = self._clock.monotonic()
         rss_bytes = kept.session.rss_bytes()
         kept.rss_bytes = kept.rss_bytes or rss_bytes
         grown = rss_bytes - kept.rss_bytes > RSS_GROWTH_MAX_BYTES

@@ -62,6 +62,9 @@ class KernelRunner:
 
         warm_up()
 
+    def get_ready(self) -> None:
+        """Nothing to prepare."""
+
     def close(self) -> None:
         """Ends the threads and forgets the meshes."""
         self._crew.close()
