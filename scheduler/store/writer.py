@@ -59,12 +59,12 @@ class Transaction:
     def session(self) -> Session:
         """An ORM session; what it holds is flushed when the change ends."""
         if self._session is None:
-            # The writer says BEGIN and COMMIT itself; SQLAlchemy is told of a transaction so that the session joins it
-            # ("rollback_only") and never ends it.
+            # The writer says BEGIN and COMMIT itself; SQLAlchemy is told of a transaction, in which the session has a
+            # savepoint of its own: a flush that fails would otherwise roll back the whole group.
             if not self._connection.in_transaction():
                 self._connection.begin()
             self._session = Session(
-                self._connection, autoflush=True, expire_on_commit=False, join_transaction_mode="rollback_only"
+                self._connection, autoflush=True, expire_on_commit=False, join_transaction_mode="create_savepoint"
             )
         return self._session
 
@@ -94,7 +94,7 @@ class Transaction:
             return
         try:
             if flush:
-                session.flush()
+                session.commit()  # flushes, and releases the session's savepoint
         finally:
             session.expunge_all()
             session.close()

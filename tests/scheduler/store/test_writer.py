@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import func, select
 
 from scheduler.errors import Unavailable
@@ -141,6 +142,35 @@ def test_orm_and_prepared_statements_share_the_transaction(store):
     store.write(change)
     with store.read() as session:
         assert session.get(Meta, "x").value == "2"
+
+
+def test_an_orm_flush_that_breaks_a_constraint_undoes_only_itself(store):
+    """Alone and among others: the caller hears of the constraint, the others of nothing."""
+    store.write(lambda tx: tx.run(INSERT, ("taken", "v")))
+    with pytest.raises(IntegrityError):
+        store.write(lambda tx: tx.session.add(Meta(key="taken", value="alone")))
+
+    gate, started = threading.Event(), threading.Event()
+
+    def hold(_tx):
+        started.set()
+        gate.wait(10)
+
+    held = store.writer.submit(hold)
+    started.wait(10)
+    before = store.writer.submit(lambda tx: tx.session.add(Meta(key="before", value="v")))
+    broken = store.writer.submit(
+        lambda tx: (tx.run(INSERT, ("its own", "v")), tx.session.add(Meta(key="taken", value="v")))
+    )
+    after = store.writer.submit(lambda tx: tx.run(INSERT, ("after", "v")))
+    gate.set()
+    held.result(10)
+    before.result(10)
+    after.result(10)
+    with pytest.raises(IntegrityError):
+        broken.result(10)
+    with store.read() as session:
+        assert set(session.exec(select(Meta.key)).all()) == {"taken", "before", "after"}
 
 
 def test_what_an_orm_change_leaves_unflushed_is_flushed(store):
