@@ -14,8 +14,10 @@ from scheduler.domain.states import WORKER_TRANSITIONS, WorkerEvent, may
 from scheduler.service.ending import expire
 from scheduler.service.farm import Farm
 from scheduler.service.ledger import Ledger
-from scheduler.service.planning import StepLoader, make_plan, pools_of
+from scheduler.service.overriding import expire_overrides
+from scheduler.service.planning import StepLoader, make_plan
 from scheduler.service.registering import worker_event
+from scheduler.service.surveying import Surveyor
 from scheduler.store.tables import Worker
 from scheduler.store.writer import Transaction
 
@@ -31,8 +33,8 @@ LOGGED_TASKS_MAX = 20
 class Tick:
     """One scheduler's tick."""
 
-    def __init__(self, farm: Farm) -> None:
-        self._farm = farm
+    def __init__(self, farm: Farm, surveyor: Surveyor) -> None:
+        self._farm, self._surveyor = farm, surveyor
         self._flushed_s = farm.clock.monotonic()
         self._lock = asyncio.Lock()
         self._loader = StepLoader()
@@ -46,6 +48,7 @@ class Tick:
             await self._expire()
             await self._lose_workers()
             await self._flush_last_seen()
+            await expire_overrides(self._farm, self._farm.now_s())
             await self._plan()
             self.count += 1
             self.last_s = self._farm.clock.monotonic() - started_s
@@ -69,8 +72,8 @@ class Tick:
         live.replan.clear()
         rows = await self._farm.store.awrite(self._loader.load)
         live.begin_plan()
-        pools = pools_of(live.workers.values())
-        live.end_plan(await asyncio.to_thread(make_plan, rows, pools, self._farm.now_s()))
+        around, router = self._surveyor.look(), self._surveyor.router
+        live.end_plan(await asyncio.to_thread(make_plan, rows, around, router))
 
     async def _expire(self) -> None:
         live = self._farm.live

@@ -164,6 +164,7 @@ class Agent:
             load=self.load,
             wait_s=wait_s,
             warm=self._warm if wanted else [],
+            blocked=self._state.blocked,
         )
         return Outgoing(request, Asked(now, frozenset(naming), frozenset(refs)))
 

@@ -20,6 +20,7 @@ import msgspec
 import psutil
 
 from scheduler.protocol.workers import Capabilities
+from worker.runners.power import load_power
 from worker.runners.registry import RunnerRegistry, RunnerSpec
 from worker.settings import listed_programs
 from worker.telemetry import logger
@@ -50,6 +51,7 @@ def probe(registry: RunnerRegistry, data: Path, extra_tags: Sequence[str] = ()) 
             "python": platform.python_version(),
             "numba": _version("numba"),
             "outfield": _version("outfield"),
+            **({"bench": measured} if (measured := load_power(data)) else {}),
             "renderers": {
                 name: {key: value for key, value in said.items() if key != "versions"} for name, said in found.items()
             },

@@ -184,7 +184,8 @@ class Supervisor:
     def _why_blocked(self) -> str:
         free = self._parts.scratch.free_bytes()
         if free < self._settings.scratch_min_free_bytes:
-            return f"only {free} bytes are free in {self._settings.data}; free some, or lower scratch_min_free_gib"
+            left = f"only {free / 2**30:.1f} GiB are free in {self._settings.data}"
+            return f"{left}; free some, or lower scratch_min_free_gib"
         return "the spool is full of undelivered work" if self.staff.spool.full() else ""
 
     def _fetch_loop(self) -> None:

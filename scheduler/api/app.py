@@ -14,16 +14,24 @@ from starlette.routing import Route
 from scheduler.api import (
     attempts,
     blobs,
+    budgets,
     errors,
+    estimates,
     events,
+    exports,
     farm,
     frames,
     jobs,
     openapi,
+    outbox,
     pages,
+    priorities,
+    rules,
     submission,
     tasks,
     tokens,
+    tracking,
+    users,
     workers,
 )
 from scheduler.api.edge import Edge
@@ -33,8 +41,11 @@ from scheduler.api.sync import PATH, SyncRoad
 from scheduler.service.idempotency import Idempotency
 from scheduler.service.services import Services
 
-# Submission and jobs/cancel stand before jobs, whose /jobs/{job} would take their place.
-ROUTERS = (farm, submission, jobs, tasks, frames, events, workers, attempts, blobs, tokens, pages)
+# Submission, jobs/export and jobs/cancel stand before jobs, whose /jobs/{job} would take their place.
+ROUTERS = (
+    *(farm, submission, exports, jobs, tasks, frames, events, workers, attempts, blobs, tokens),
+    *(priorities, estimates, tracking, users, outbox, budgets, rules, pages),
+)
 
 
 def make_app(services: Services) -> Edge:

@@ -19,7 +19,7 @@ router = guarded("farm")
 
 FEATURES = (
     "archives", "blobs", "chunks", "contact_sheets", "dependencies", "events", "idempotency_keys", "previews",
-    "sample_slices", "tiles", "why",
+    "priorities", "rules", "sample_slices", "tiles", "why",
 )  # fmt: skip
 """What clients may rely on beyond the bare calls; add-ons show or hide their fields by it."""
 
@@ -45,6 +45,7 @@ async def info(services: Serving) -> Response:
         "renderers": [renderer_view(name) for name in RENDERERS],
         "limits": settings.limits.model_dump(),
         "features": list(FEATURES),
+        "tracker": services.following.view() if services.following.tracker is not None else None,
     }
     return answer(data, f"{settings.farm.name}, Outfield {__version__}.")
 

@@ -13,10 +13,11 @@ from scheduler.api.bodies import json_object
 from scheduler.api.context import Caller, OnFarm, Serving, guarded, next_page, page_size, takes, tells
 from scheduler.api.requests import CancelJob, Priority, Retry, read
 from scheduler.api.shapes import EventShape, JobEntry, JobShape, TaskShape
+from scheduler.domain.wishes import Source
 from scheduler.errors import NotFound, Refused
 from scheduler.service import controlling
-from scheduler.service.explaining import why_job
-from scheduler.service.farm import Farm, job_number
+from scheduler.service.farm import Farm, iso, job_number
+from scheduler.service.overriding import prioritise_job
 from scheduler.service.viewing import find_job, list_events, number_of_job, reading
 from scheduler.service.viewing_jobs import JobFilter, list_jobs, oldest_running, show_job, statuses
 from scheduler.service.viewing_tasks import list_tasks, task_cursor, task_statuses, with_progress
@@ -128,7 +129,7 @@ async def get_why(services: Serving, job: str) -> Response:
     number = number_of_job(job)
     farm = services.farm
     await reading(farm, lambda session: find_job(session, number))
-    told = await why_job(farm, number, undeliverable=services.publisher.waiting)
+    told = await services.explainer.why_job(number, undeliverable=services.publisher.waiting)
     return answer(told, f"Why job {number:05d} is where it is.")
 
 
@@ -169,11 +170,17 @@ async def retry(request: Request, farm: OnFarm, caller: Caller, job: str) -> Res
 
 @router.post("/jobs/{job}/priority", responses=tells(JobShape, 404, 422), openapi_extra=takes("Priority"))
 async def priority(request: Request, farm: OnFarm, caller: Caller, job: str) -> Response:
-    """Change a job's priority, 0 to 100; the higher goes first."""
+    """Change a job's priority, 0 to 100; the higher goes first.
+
+    With a reason or an end, or where production's tracker has a wish, it overrides that wish (see GET /priorities).
+    """
     number = number_of_job(job)
     wanted = read(Priority, await json_object(request))
-    await controlling.prioritise_job(farm, number, wanted.priority, caller.name)
-    return await _shown(farm, number, f"given priority {wanted.priority}")
+    ends_at = wanted.ends_at_s(farm.now_s())
+    source = await prioritise_job(farm, number, wanted.priority, caller.name, reason=wanted.reason, ends_at=ends_at)
+    until = f" until {iso(ends_at)}" if ends_at is not None else ""
+    override = f", an override{until}" if source is Source.OVERRIDE else ""
+    return await _shown(farm, number, f"given priority {wanted.priority}{override}")
 
 
 async def _remove(farm: Farm, text: str, by: str) -> Response:

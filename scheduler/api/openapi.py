@@ -16,6 +16,7 @@ from pydantic.json_schema import models_json_schema
 from scheduler import __version__
 from scheduler.api.permissions import PERMISSIONS
 from scheduler.api.requests import BODIES
+from scheduler.api.rule_shapes import RULE_BODIES
 from scheduler.api.sync import PATH
 from scheduler.protocol.submission import NewJob
 from scheduler.protocol.work import SyncEnvelope, SyncRequest
@@ -33,6 +34,11 @@ TAGS = (
     ("attempts", "What a worker hands over while it holds a lease."),
     ("blobs", "Files known by their SHA-256."),
     ("tokens", "Tokens and join codes."),
+    ("priorities", "What production wants, and what the farm does."),
+    ("rules", "Routing rules: where work may go."),
+    ("estimates", "When jobs finish, and how good such forecasts have been."),
+    ("budgets", "What may be spent, and what was."),
+    ("users", "Users and their points."),
 )
 INTRODUCTION = """Every JSON answer is `{"data": …, "message": "what happened"}`. An error has the right status code and
 `data = {"code", "details", "hint"}`; codes are stable, messages are for people.
@@ -94,7 +100,7 @@ def _refusal(text: str) -> dict[str, Any]:
 
 def _bodies() -> dict[str, Any]:
     """Schemas of the bodies that routes parse by hand."""
-    models = [(model, "validation") for model in (NewJob, WorkerHello, *BODIES)]
+    models = [(model, "validation") for model in (NewJob, WorkerHello, *BODIES, *RULE_BODIES)]
     _, definitions = models_json_schema(models, ref_template="#/components/schemas/{model}")  # pyright: ignore[reportArgumentType]
     return definitions["$defs"]
 

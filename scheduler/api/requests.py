@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from scheduler.domain.economy import POINTS_MAX
 from scheduler.errors import Refused
 from scheduler.protocol.work import FailureClass, OutputKind
+from scheduler.service.overriding import REASON_MAX
+from scheduler.service.rating import RATING_MAX, RATING_MIN
 from scheduler.service.validating import refusal
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -28,9 +32,51 @@ class Retry(Body):
 
 
 class Priority(Body):
-    """The job's new priority."""
+    """The job's new priority; with a reason or an end it overrides what production wants."""
 
     priority: int = Field(ge=0, le=100, strict=True)
+    reason: str = Field(default="", max_length=REASON_MAX, description="why, for whoever wonders")
+    hours: float | None = Field(default=None, gt=0, le=YEAR_S / 3600, description="how long it holds")
+    expires_at: datetime | None = Field(default=None, description="until when it holds; without an offset UTC")
+
+    def ends_at_s(self, now_s: float) -> float | None:
+        """When it ends, in seconds since the epoch; None: never.
+
+        Raises:
+            Refused: both `hours` and `expires_at` are given.
+        """
+        if self.hours is not None and self.expires_at is not None:
+            raise Refused("Give either hours or expires_at.", code="invalid_field", details=[{"field": "hours"}])
+        if self.expires_at is not None:
+            offset = self.expires_at.tzinfo or UTC
+            return self.expires_at.replace(tzinfo=offset).timestamp()
+        return None if self.hours is None else now_s + self.hours * 3600.0
+
+
+class Grant(Body):
+    """Points that a user is given."""
+
+    points: float = Field(gt=0, le=POINTS_MAX, allow_inf_nan=False)
+    note: str = Field(default="", max_length=REASON_MAX, description="what for")
+
+
+class Boost(Body):
+    """Points to spend on a job."""
+
+    points: float = Field(gt=0, le=POINTS_MAX, allow_inf_nan=False)
+
+
+class Rating(Body):
+    """A worker's measured power, and what was measured."""
+
+    rating: float = Field(ge=RATING_MIN, le=RATING_MAX, allow_inf_nan=False)
+    bench: dict[str, Any] = Field(default_factory=dict, max_length=100)
+
+
+class SettleMessage(Body):
+    """What to do about a message to production's tracker."""
+
+    action: Literal["retry", "drop"] = "retry"
 
 
 class CancelJob(Body):
@@ -44,7 +90,11 @@ class NewToken(Body):
 
     name: str = Field(min_length=1, max_length=200)
     role: Literal["admin", "user", "worker", "join"] = "user"
-    user: str = Field(default="", max_length=200, description="whose jobs are submitted with it; none: the name")
+    user: str = Field(
+        default="",
+        max_length=200,
+        description="whose jobs are submitted with it, or whose the worker is; none: the name, or nobody",
+    )
     expires_s: float | None = Field(default=None, gt=0, le=10 * YEAR_S)
 
 
@@ -83,7 +133,7 @@ class Failure(Ending):
     retry_after_s: float = Field(default=0.0, ge=0)
 
 
-BODIES = (Retry, Priority, CancelJob, NewToken, Completion, Failure)
+BODIES = (Retry, Priority, Grant, Boost, Rating, SettleMessage, CancelJob, NewToken, Completion, Failure)
 
 
 def read(model: type[Model], data: Any) -> Model:

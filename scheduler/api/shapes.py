@@ -181,7 +181,8 @@ class RunningShape(Shape):
 
 
 class WorkerShape(Shape):
-    """A registered worker."""
+    """A registered worker. `rating` is the power of one of its vCPUs (1: the reference machine's), `reliability` the
+    chance that its next attempt does not fail through its own fault."""
 
     worker: str
     name: str
@@ -192,6 +193,13 @@ class WorkerShape(Shape):
     slots: int
     running: list[RunningShape]
     load: float | None
+    blocked: str
+    owner: str
+    rating: float | None
+    rated_at: str | None
+    succeeded: int
+    failed: int
+    reliability: float
     capabilities: dict[str, Any]
     registered_at: str
     last_seen_at: str
@@ -247,6 +255,7 @@ class InfoShape(Shape):
     renderers: list[RendererShape]
     limits: dict[str, Any]
     features: list[str]
+    tracker: dict[str, Any] | None = Field(description="as POST /priorities/sync answers; none: no tracker is set up")
 
 
 class Health(Shape):

@@ -9,7 +9,7 @@ from fastapi import Query
 from starlette.responses import Response
 
 from scheduler.api.answers import answer
-from scheduler.api.context import OnFarm, guarded, sends, tells
+from scheduler.api.context import OnFarm, Serving, guarded, sends, tells
 from scheduler.api.shapes import TaskWithAttempts
 from scheduler.service.viewing import reading
 from scheduler.service.viewing_tasks import find_log, number_of_task, read_log, show_task, with_progress
@@ -28,6 +28,14 @@ async def get_task(farm: OnFarm, task: str) -> Response:
     number = number_of_task(task)
     view = await reading(farm, lambda session: show_task(session, number))
     return answer(with_progress(farm, [view])[0], f"Task {number}.")
+
+
+@router.get("/tasks/{task}/why", responses=tells(dict[str, object], 404, words="As GET /jobs/{job}/why, with the task"))
+async def get_task_why(services: Serving, task: str) -> Response:
+    """Explain what a task waits for or where it runs, with the explanation of its job."""
+    number = number_of_task(task)
+    told = await services.explainer.why_task(number, undeliverable=services.publisher.waiting)
+    return answer(told, f"Why task {number} is where it is.")
 
 
 @router.get("/tasks/{task}/log", responses=sends("text/plain", 404, 422, words="At most 1 MiB from the offset on"))

@@ -8,13 +8,16 @@ from fastapi import Request
 from starlette.responses import Response
 
 from scheduler.api.answers import answer, envelope, raw_answer
-from scheduler.api.bodies import json_body
-from scheduler.api.context import Answers, OnFarm, Serving, guarded, takes, tells
-from scheduler.api.requests import read
+from scheduler.api.bodies import json_body, json_object
+from scheduler.api.context import Answers, Caller, OnFarm, Serving, guarded, takes, tells
+from scheduler.api.requests import Rating, read
 from scheduler.api.shapes import PoolShape, WelcomeShape, WorkerShape
 from scheduler.api.submission import KeyHeader
+from scheduler.errors import Denied
 from scheduler.protocol.workers import WorkerHello
 from scheduler.service.idempotency import Answered, Note, make_key
+from scheduler.service.identity import Role
+from scheduler.service.rating import rate_worker
 from scheduler.service.registering import drain_worker, enable_worker, register_worker
 from scheduler.service.viewing import list_pools, list_workers, show_worker
 
@@ -69,6 +72,17 @@ async def enable(farm: OnFarm, worker: str) -> Response:
     await enable_worker(farm, worker)
     view = await show_worker(farm, worker)
     return answer(view, f"Worker {view['name']} takes work again.")
+
+
+@router.post("/workers/{worker}/rating", responses=tells(WorkerShape, 404, 422), openapi_extra=takes("Rating"))
+async def rate(request: Request, farm: OnFarm, caller: Caller, worker: str) -> Response:
+    """Take over a measured power: a worker's own, or any worker's from an admin."""
+    if caller.role is Role.WORKER and caller.worker != worker:
+        raise Denied("A worker can only rate itself.", code="wrong_worker")
+    wanted = read(Rating, await json_object(request))
+    await rate_worker(farm, worker, wanted.rating, wanted.bench)
+    view = await show_worker(farm, worker)
+    return answer(view, f"Worker {view['name']} has a rating of {wanted.rating:g}.")
 
 
 @router.get("/pools", responses=tells(list[PoolShape]))

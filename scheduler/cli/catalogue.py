@@ -34,7 +34,38 @@ TOKENS = _verbs(
 )
 DATABASE = _verbs(COMMANDS, "database", upgrade="Bring the database of an older release up to date.")
 CONFIG = _verbs(COMMANDS, "config", show="Show the settings as a scheduler that is started here would see them.")
-BENCHES = _verbs(COMMANDS, "bench", ao="Measure the ambient occlusion kernel.")
+SHOTGRID = (
+    *_verbs(COMMANDS, "shotgrid", check="Check the connection to ShotGrid and the mapping of its fields."),
+    *_verbs(
+        COMMANDS,
+        "tracker_outbox",
+        outbox="List what still has to be told to ShotGrid, and what it refused or holds otherwise.",
+        retry="Deliver messages again; a conflict that was shown is then overwritten.",
+        drop="Never deliver messages; they stay in the list.",
+    ),
+)
+RULES = _verbs(
+    COMMANDS,
+    "rules",
+    check="Check a file of rules without a scheduler; exits with 1 if one would be refused.",
+    explain="Explain which pools a job may use, and by which rules.",
+    test="Try a job that does not exist under the rules in force, or those of a file.",
+    show="Print the rules in force, or an older version, as they were written.",
+    put="Put the rules of a file in force.",
+    history="List the versions of the rules with who wrote them and when.",
+    rollback="Put an older version of the rules in force again.",
+)
+USERS = _verbs(
+    COMMANDS,
+    "users",
+    ls="List the users with their points.",
+    show="Show a user's points and what became of them.",
+    grant="Give a user points.",
+)
+BENCHES = (
+    *_verbs(COMMANDS, "bench", ao="Measure the ambient occlusion kernel."),
+    *_verbs(COMMANDS, "bench_worker", worker="Measure the power of this machine as a worker."),
+)
 
 VERBS: Places = (
     *_verbs(
@@ -55,9 +86,18 @@ VERBS: Places = (
         pause="Pause jobs: nothing new starts, what runs may finish.",
         resume="Let paused jobs go on.",
         retry="Give failed and canceled tasks all their attempts back.",
-        priority="Change the priority of a job.",
+        priority="Change the priority of a job, or override what production wants for it.",
+    ),
+    *_verbs(JOBS, "priorities", priorities="List what production wants against what the farm does."),
+    *_verbs(JOBS, "users", boost="Spend points of your own to raise a job's priority."),
+    *_verbs(
+        JOBS,
+        "estimates",
+        estimate="Say when a job will finish, how sure that is, and what it rests on.",
+        estimates="Say how good the forecasts of jobs that have succeeded since were.",
     ),
     *_verbs(JOBS, "why", why="Explain a job: its rank, where it may run, what its tasks wait for."),
+    *_verbs(JOBS, "simulate", simulate="Replay a trace under rules and policies and compare who waits how long."),
     *_group(JOBS, "frames", "List, download, check and overview the frames of a job.", FRAMES),
     *_verbs(JOBS, "logs", logs="Print the log of a task."),
     *_verbs(
@@ -67,6 +107,8 @@ VERBS: Places = (
         drain="Let workers finish what they run and take nothing new.",
         enable="Let workers take work again.",
     ),
+    *_group(ADMIN, "rules", "Routing rules: where work may go.", RULES),
+    *_group(ADMIN, "user", "Users and their points.", USERS),
     *_group(ADMIN, "token", "Make, list and revoke tokens and join codes.", TOKENS),
     *_verbs(ADMIN, "doctor", doctor="Check this installation; exits with 1 if something is broken."),
     *_verbs(
@@ -77,5 +119,6 @@ VERBS: Places = (
     ),
     *_group(ADMIN, "db", "The farm's database.", DATABASE),
     *_group(ADMIN, "config", "The settings.", CONFIG),
+    *_group(ADMIN, "shotgrid", "Production's tracker.", SHOTGRID),
     *_group(ADMIN, "bench", "Measure this machine.", BENCHES),
 )

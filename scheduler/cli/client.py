@@ -117,6 +117,11 @@ class Client:
         """Send a JSON body; `key` makes the call safe to repeat."""
         return self._call("POST", path, json=body, headers={"Idempotency-Key": key} if key else None)
 
+    def put(self, path: str, body: Any, *, params: Params | None = None, match: str | None = None) -> Answer:
+        """Replace something with a JSON body; `match` is the version that it must still have (If-Match)."""
+        headers = {"If-Match": match} if match is not None else None
+        return self._call("PUT", path, json=body, params=_given(params), headers=headers)
+
     def delete(self, path: str) -> Answer:
         """Remove something."""
         return self._call("DELETE", path)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from scheduler.cli.bulk import each
-from scheduler.cli.exits import ExitCode
+from scheduler.cli.exits import ExitCode, Usage
 from scheduler.cli.output import Column
 from scheduler.cli.session import Cli
 from scheduler.cli.times import ago
@@ -51,8 +53,18 @@ def jobs(
     user: Annotated[str | None, typer.Option(metavar="NAME", help="only jobs of this user")] = None,
     shot: Annotated[str | None, typer.Option(metavar="NAME", help="only jobs of this shot")] = None,
     limit: Annotated[int, typer.Option(metavar="N", min=1, help="how many jobs to list")] = LIST_LIMIT,
+    export: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="write the farm's history as a trace for `simulate`")
+    ] = None,
+    since: Annotated[str | None, typer.Option(metavar="TIME", help="with --export: jobs from then on")] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="with --export: jobs before then")] = None,
+    anonymous: Annotated[bool, typer.Option("--anonymous", help="with --export: without names and paths")] = False,
 ) -> None:
     """List jobs, newest first, or show one with its tasks."""
+    if export is not None:
+        return _export(cli, export, {"since": since, "until": until, "anonymous": anonymous or None})
+    if since or until or anonymous:
+        raise Usage("--since, --until and --anonymous belong to --export FILE.")
     if job is not None:
         return _show(cli, job)
     filters = {"status": status.upper() if status else None, "user": user, "shot": shot}
@@ -92,10 +104,37 @@ def retry(
 def priority(
     cli: Cli,
     job: JobArgument,
-    value: Annotated[int, typer.Argument(metavar="N", min=0, max=100, help="0 to 100; 50 is usual")],
+    value: Annotated[int | None, typer.Argument(metavar="N", min=0, max=100, help="0 to 100; 50 is usual")] = None,
+    reason: Annotated[str | None, typer.Option(metavar="TEXT", help="why; it stands beside the number")] = None,
+    lasting: Annotated[str | None, typer.Option("--for", metavar="TIME", help="how long, e.g. 90m, 4h or 2d")] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="end the override: production's wish counts again")] = False,
 ) -> ExitCode:
-    """Change the priority of a job."""
-    return each(cli, [job], lambda job: cli.client.post(f"/jobs/{job}/priority", {"priority": value}))
+    """Change the priority of a job, or override what production wants for it.
+
+    With a reason or a time, or where production's tracker has a wish for the job, the number overrides that wish;
+    `outfield priorities` shows it. Otherwise it is the job's own.
+    """
+    if clear:
+        if value is not None or reason or lasting:
+            raise Usage("--clear goes alone: it ends an override.")
+        return each(cli, [job], lambda job: cli.client.delete(f"/jobs/{job}/priority"))
+    if value is None:
+        raise Usage("Say which priority, 0 to 100, or --clear.")
+    body: dict[str, Any] = {"priority": value, "reason": reason, "hours": None if lasting is None else hours(lasting)}
+    wanted = {name: given for name, given in body.items() if given is not None}
+    return each(cli, [job], lambda job: cli.client.post(f"/jobs/{job}/priority", wanted))
+
+
+def hours(text: str) -> float:
+    """`90m`, `4h`, `2d` in hours.
+
+    Raises:
+        Usage: it is no such time.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([mhd])", text.strip().lower())
+    if found is None or float(found[1]) <= 0:
+        raise Usage(f"{text!r} is no time. Write 90m, 4h or 2d.")
+    return float(found[1]) * {"m": 1 / 60, "h": 1.0, "d": 24.0}[found[2]]
 
 
 def job_row(job: Mapping[str, Any], when: Callable[[str | None], str]) -> list[object]:
@@ -111,6 +150,25 @@ def job_row(job: Mapping[str, Any], when: Callable[[str | None], str]) -> list[o
         job["renderer"],
         when(job["submitted_at"]),
     ]
+
+
+def _export(cli: Cli, file: Path, wanted: Mapping[str, Any]) -> None:
+    """Write the trace beside its place first, so that a broken connection leaves no half of one."""
+    target = file.expanduser().absolute()
+    part = target.with_name(f".{target.name}.part")
+    try:
+        with part.open("wb") as sink:
+            cli.client.download("/jobs/export", sink, wanted)
+        part.replace(target)
+    except OSError as error:
+        raise Usage(f"{target} cannot be written: {error.strerror}.") from error
+    finally:
+        part.unlink(missing_ok=True)
+    if cli.output.as_json:
+        return cli.output.data({"file": str(target), "bytes": target.stat().st_size})
+    cli.output.line(str(target))
+    cli.output.note(f"replay it: outfield simulate {file}")
+    return None
 
 
 def _show(cli: Cli, job: str) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import signal
 from collections.abc import Callable
 
-from scheduler.bootstrap import serve
+from scheduler.bootstrap.serving import serve
 from scheduler.cli.local_workers import Crew, LocalWorkers
 from scheduler.service.identity import Role
 from scheduler.service.services import Services

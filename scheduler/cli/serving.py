@@ -108,7 +108,7 @@ def worker_count(loaded: LoadedSettings, cores: int) -> int:
 
 
 def _serve(cli: Cli, settings: Settings, count: int) -> ExitCode:
-    from scheduler.bootstrap import run_loop
+    from scheduler.bootstrap.serving import run_loop
     from scheduler.cli.local_farm import run_farm
     from scheduler.cli.local_workers import Crew
     from scheduler.telemetry import set_up_logging

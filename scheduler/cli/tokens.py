@@ -31,10 +31,13 @@ def new(
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="whose or what for")] = None,
     role: Annotated[TokenRole, typer.Option(help="worker and join both make a join code")] = TokenRole.USER,
     expires_s: Annotated[float | None, typer.Option(min=1, metavar="S", help="valid for so many seconds")] = None,
+    user: Annotated[
+        str | None, typer.Option(metavar="NAME", help="whose jobs are submitted with it; whose the worker is")
+    ] = None,
 ) -> None:
     """Make a token, or a join code for a worker; it is never shown again."""
     wanted = TokenRole.JOIN if role is TokenRole.WORKER else role
-    body = {"name": name or f"{role.value} token", "role": wanted.value, "expires_s": expires_s}
+    body = {"name": name or f"{role.value} token", "role": wanted.value, "expires_s": expires_s, "user": user}
     answer = cli.client.post("/tokens", {key: value for key, value in body.items() if value is not None})
     if cli.output.as_json:
         return cli.output.data(answer.data)

@@ -23,6 +23,8 @@ COLUMNS = (
     Column("Cores", right=True),
     Column("Memory", right=True),
     Column("GPUs", right=True),
+    Column("Power", right=True),
+    Column("Reliable", right=True),
     Column("Renderers", wrap=True),
     Column("Seen"),
 )
@@ -63,11 +65,13 @@ def worker_row(worker: Mapping[str, Any], when: Callable[[str | None], str]) -> 
         worker["worker"],
         worker["name"],
         worker["pool"],
-        worker["status"],
+        "BLOCKED" if worker["blocked"] else worker["status"],
         f"{len(worker['running'])}/{worker['slots']}",
         has.get("vcpus"),
         f"{has['memory_gib']:.0f} GiB" if has.get("memory_gib") else "",
         has.get("gpus"),
+        f"{worker['rating']:.2f}" if worker.get("rating") else "",
+        f"{worker['reliability']:.1%}" if worker.get("succeeded") or worker.get("failed") else "",
         ", ".join(f"{name} {'/'.join(found)}".strip() for name, found in sorted(versions.items())),
         when(worker["last_seen_at"]),
     ]
@@ -76,4 +80,6 @@ def worker_row(worker: Mapping[str, Any], when: Callable[[str | None], str]) -> 
 def _show_details(cli: Cli, worker: Mapping[str, Any]) -> None:
     has = worker["capabilities"]
     details: dict[str, Any] = has.get("details", {})
+    if worker["blocked"]:
+        cli.output.fields([("takes no work", worker["blocked"])])
     cli.output.fields([("tags", has.get("tags")), *sorted(details.items())])

@@ -15,10 +15,10 @@ from typing import BinaryIO
 import msgspec
 from PIL import Image, WebPImagePlugin
 
-from scheduler.imaging import decode, limits, preview
+from scheduler.imaging import decode, limits, movie, preview
 from scheduler.imaging.facts import OK, ImageFault, Verdict
 from scheduler.imaging.judge import judge
-from scheduler.imaging.requests import Answer, Check, Preview, Question, Request, Sheet
+from scheduler.imaging.requests import Answer, Check, Movie, Preview, Question, Request, Sheet
 
 __all__ = ["WebPImagePlugin", "answer", "main"]
 
@@ -35,6 +35,9 @@ def answer(question: Question, pixels_max: int) -> Verdict:
             case Sheet(cells, out, columns, cell_px):
                 preview.save(preview.sheet(cells, columns, cell_px), Path(out), Path(out).suffix[1:])
                 return Verdict(True, None, OK, "The contact sheet is written.")
+            case Movie(paths, out, fps, width_px):
+                shown = movie.write([Path(path) for path in paths], Path(out), fps, width_px, pixels_max)
+                return Verdict(True, None, OK, f"The movie shows {shown} of {len(paths)} frames.")
     except ImageFault as fault:
         return Verdict(False, None, fault.code, fault.message)
     except MemoryError:

@@ -74,7 +74,7 @@ class Verdict:
 
     Codes: ok, file_missing, file_unreadable, file_empty, not_a_file, not_an_image, wrong_format, wrong_size, truncated,
     trailing_data, corrupt, has_nan, too_many_pixels, out_of_memory, unsupported, cannot_write, sheet_too_large,
-    decoder_crashed, decoder_timeout, decoder_unavailable, pool_closed. `facts` are there whenever a
+    movie_too_long, decoder_crashed, decoder_timeout, decoder_unavailable, pool_closed. `facts` are there whenever a
     check could decode the file, also when the verdict is bad.
     """
 

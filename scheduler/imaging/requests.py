@@ -40,7 +40,16 @@ class Sheet(msgspec.Struct, tag="sheet", frozen=True):
     cell_px: int
 
 
-Question = Check | Preview | Sheet
+class Movie(msgspec.Struct, tag="movie", frozen=True):
+    """Write an H.264 movie of the files at `paths`, in this order, at most `width_px` wide, to `out` (.mp4)."""
+
+    paths: list[str]
+    out: str
+    fps: float
+    width_px: int
+
+
+Question = Check | Preview | Sheet | Movie
 
 
 class Request(msgspec.Struct, frozen=True):

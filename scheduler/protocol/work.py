@@ -141,6 +141,9 @@ class SyncRequest(msgspec.Struct, omit_defaults=True):
     warm: list[str] = []
     """Jobs whose scene the worker has open in a renderer process."""
 
+    blocked: str = ""
+    """Why the worker takes no work at present, in words for people (its disk is full); empty: it does."""
+
 
 class Ack(msgspec.Struct, omit_defaults=True):
     """Answer to one report: 200 taken, 202 taken and being verified, 409 `stale_attempt`."""

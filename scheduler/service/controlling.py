@@ -1,19 +1,17 @@
-"""What people do to jobs: pause, resume, cancel, retry, change the priority, remove from the queue."""
+"""What people do to jobs: pause, resume, cancel, retry, remove from the queue. Priorities are `overriding`'s."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from scheduler.domain.states import JOB_TRANSITIONS, JobEvent, JobStatus, TaskStatus, may
-from scheduler.errors import Conflict, NotFound, Refused
+from scheduler.errors import Conflict, NotFound
 from scheduler.service.farm import Farm
 from scheduler.service.ledger import Ledger
 from scheduler.service.validating import frames_or_refuse
 from scheduler.store import hot
 from scheduler.store.tables import Job
 from scheduler.store.writer import Transaction
-
-PRIORITY_MAX = 100
 
 
 async def pause_job(farm: Farm, job: int, by: str) -> None:
@@ -78,30 +76,11 @@ async def retry_job(farm: Farm, job: int, by: str, frames: str | None = None) ->
     await farm.change(change)
 
 
-async def prioritise_job(farm: Farm, job: int, priority: int, by: str) -> None:
-    """Change a job's priority, 0 to 100.
-
-    Raises:
-        Refused: not a priority.
-    """
-    if not 0 <= priority <= PRIORITY_MAX:
-        raise Refused(
-            f"A priority lies between 0 and {PRIORITY_MAX}.", code="invalid_field", details=[{"field": "priority"}]
-        )
-
-    def change(tx: Transaction, ledger: Ledger) -> None:
-        row = _job(tx, job)
-        before, row.priority = row.priority, priority
-        ledger.replan = True
-        ledger.event(tx, "job.priority", job=job, by=by, old=before, new=priority)
-
-    await farm.change(change)
-
-
 async def _move(farm: Farm, job: int, event: JobEvent, reason: str, *, already: JobStatus) -> None:
     def change(tx: Transaction, ledger: Ledger) -> None:
         row = _job(tx, job)
         status = JobStatus(row.status)
+        row.held_by = ""  # whatever the tracker held before is a person's matter now
         if may(JOB_TRANSITIONS, status, event):
             after = ledger.move_job(tx, job, status, event, reason, name=row.name)
             if after is JobStatus.QUEUED:

@@ -10,12 +10,14 @@ import msgspec
 import sqlalchemy
 from sqlmodel import col
 
+from scheduler.domain.estimating import work_kind
 from scheduler.domain.states import AttemptStatus, TaskStatus
 from scheduler.protocol.work import OutputFile
 from scheduler.service.exchange import FILELESS_RENDERER
 from scheduler.service.farm import Farm
+from scheduler.service.learning import JobFacts, frames_of, job_facts
 from scheduler.service.preparing import output_roots
-from scheduler.store.tables import Attempt, Job, Task
+from scheduler.store.tables import Attempt, Job, Step, Task
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,10 @@ class Delivery:
     seconds: float
     frames: frozenset[int]
     files: tuple[OutputFile, ...]
+    facts: JobFacts
+    kind: str
+    worth: float
+    """Frames that the task is worth: 10 for a chunk of ten, 1/16 for one of sixteen tiles."""
 
     @property
     def mark(self) -> str:
@@ -47,11 +53,13 @@ class Delivery:
 _DELIVERED = (
     sqlalchemy.select(
         *(col(Task.secret), col(Task.worker), col(Task.job_id), col(Task.feeds), col(Task.frames)),
+        *(col(Task.tile), col(Task.slice), col(Step.kind), col(Step.final), col(Job.project), col(Job.shot)),
         *(col(Attempt.seconds), col(Attempt.manifest)),
         *(col(Job.renderer), col(Job.format), col(Job.settings), col(Job.output), col(Job.scene)),
     )
     .join(Attempt, sqlalchemy.and_(col(Attempt.task_id) == Task.id, col(Attempt.attempt) == Task.attempt))
     .join(Job, col(Job.id) == Task.job_id)
+    .join(Step, col(Step.id) == Task.step_id)
     .where(col(Task.id) == sqlalchemy.bindparam("task"), col(Task.attempt) == sqlalchemy.bindparam("attempt"))
     .where(col(Task.status) == TaskStatus.LEASED, col(Attempt.status) == AttemptStatus.PUBLISHING)
 )
@@ -65,6 +73,7 @@ def load_delivery(farm: Farm, task: int, attempt: int) -> Delivery | None:
     if found is None or found.secret is None:
         return None
     width, height = _asked_size(found.settings)
+    kind = work_kind(found.kind, final=bool(found.final))
     return Delivery(
         task=task,
         attempt=attempt,
@@ -80,6 +89,9 @@ def load_delivery(farm: Farm, task: int, attempt: int) -> Delivery | None:
         roots=_roots(farm, Path(found.output or ""), found.scene.get("path")),
         seconds=found.seconds or 0.0,
         frames=frozenset(int(frame) for frame in found.frames.split(",")),
+        facts=job_facts(found.job_id, found.project, found.renderer, found.scene, found.shot),
+        kind=kind,
+        worth=frames_of(kind, found.frames, found.tile, found.slice),
         files=tuple(msgspec.json.decode(found.manifest or "[]", type=list[OutputFile])),
     )
 

@@ -1,165 +1,299 @@
-"""`why`: where a job stands in the queue and with what score, where it may run and why not elsewhere, and what each of
-its waiting tasks waits for. Every waiting job has a reason."""
+"""`why`: where a job stands in the queue and with what score, where it may run and why not elsewhere, what each of its
+waiting tasks waits for, when it will be done, and what the tracker says. Every waiting job has a reason."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlmodel import col, func, select
+from sqlmodel import Session, col, func, select
 
-from scheduler.domain.ranking import RankInput, rank
-from scheduler.domain.states import JobStatus, TaskStatus, WorkerStatus
+from scheduler.domain.splitting import split_job
+from scheduler.domain.states import TERMINAL_JOBS, JobStatus, TaskStatus, WorkerStatus
 from scheduler.errors import NotFound
-from scheduler.routing.route import Route, RouteRequest, route
+from scheduler.protocol.submission import NewJob
+from scheduler.routing.caps import room_in
+from scheduler.routing.machines import shortfall
+from scheduler.routing.route import Route
+from scheduler.service.circumstances import Circumstances
 from scheduler.service.farm import Farm, iso
+from scheduler.service.following import Following
+from scheduler.service.forecasting import Forecaster
 from scheduler.service.plan import Plan
-from scheduler.service.planning import needs_of, pools_of
+from scheduler.service.preparing import pools_or_refuse, prepare_job
+from scheduler.service.rationing import Rationing
+from scheduler.service.situating import JobPlace, place_of, rank_parts, route_of
+from scheduler.service.submitting import job_row
+from scheduler.service.surveying import Surveyor
+from scheduler.service.waiting import (
+    WAITS_DELAY,
+    WAITS_DISK,
+    WAITS_FOR_PARTS,
+    WAITS_FREE,
+    Stage,
+    Waiting,
+    reasons,
+)
+from scheduler.service.wishing import wish_new_job
+from scheduler.store.production import PriorityOverride
 from scheduler.store.tables import Job, JobDependency, Step, Task
 
-WAITS_FOR_PARTS = "waits for the parts that it merges"
-WAITS_PAUSED = "the job is paused"
-WAITS_JOBS = "waits for job {jobs} to succeed"
-WAITS_DEAD = "waits for job {jobs}, which {status}: retry that job, or cancel this one"
-WAITS_NO_WORKER = "no worker is here that could take it: {detail}"
-WAITS_TURN = "waits for its turn: {ahead} jobs are ahead of it and all fitting workers are busy"
-WAITS_FREE = "a worker takes it next"
-WAITS_DELAY = "failed before and is tried again at {when}"
-WAITS_DISK = "is verified, but cannot be placed: {reason}"
-WAITS_ENDED = "the job has ended ({status})"
+FAILURES_MAX = 5
+"""Messages of failed tasks that are told, the most frequent first."""
 
 
-async def why_job(farm: Farm, job: int, *, undeliverable: dict[int, str] | None = None) -> dict[str, Any]:
-    """The explanation of one job, in the shape of `GET /jobs/{id}/why`.
+@dataclass(frozen=True)
+class _Facts:
+    """What the store says of a job."""
 
-    `undeliverable` maps tasks whose verified files cannot be placed to the reason.
+    row: Job
+    override: PriorityOverride | None
+    tasks: int
+    waiting: Waiting
+    failures: list[dict[str, Any]]
 
-    Raises:
-        NotFound: there is no such job.
-    """
-    facts = await asyncio.to_thread(_load, farm, job)
-    row: Job = facts["job"]
-    needs = needs_of(row.renderer, row.scene, row.requires)
-    verdict = route(RouteRequest(needs, tuple(row.pools)), pools_of(farm.live.workers.values()))
-    plan = farm.live.plan
+
+class Explainer:
+    """Answers `why` for the jobs of one farm, and for jobs that do not exist yet."""
+
+    def __init__(self, farm: Farm, surveyor: Surveyor, forecaster: Forecaster, following: Following) -> None:
+        self._farm, self._surveyor = farm, surveyor
+        self._forecaster, self._following = forecaster, following
+        self._rationing = Rationing(farm.live)
+
+    async def why_task(self, task: int, *, undeliverable: Mapping[int, str] | None = None) -> dict[str, Any]:
+        """The explanation of a task: what it waits for or where it runs, with that of its job.
+
+        Raises:
+            NotFound: there is no such task.
+        """
+        row = await asyncio.to_thread(_load_task, self._farm, task)
+        told = await self.why_job(row.job_id, undeliverable=undeliverable)
+        lease = self._farm.live.leases.get(task)
+        reason = {
+            TaskStatus.LEASED: f"runs on {row.worker}, attempt {row.attempt}" + (f": {lease.note}" if lease else ""),
+            TaskStatus.BLOCKED: f"{WAITS_FOR_PARTS}: {row.waiting} are missing",
+            TaskStatus.READY: next(
+                (w["reason"] for w in told["waiting"] if w["reason"] != WAITS_FOR_PARTS), WAITS_FREE
+            ),
+        }.get(TaskStatus(row.status), row.message or row.status.lower())
+        if row.status == TaskStatus.READY and row.not_before is not None and row.not_before > self._farm.now_s():
+            reason = WAITS_DELAY.format(when=iso(row.not_before))
+        if task in (undeliverable or {}):
+            reason = WAITS_DISK.format(reason=(undeliverable or {})[task])
+        about = {"task": task, "status": row.status, "attempt": row.attempt, "reason": reason, "avoids": row.avoid}
+        return told | {"task": about}
+
+    async def why_job(self, job: int, *, undeliverable: Mapping[int, str] | None = None) -> dict[str, Any]:
+        """The explanation of one job, in the shape of `GET /jobs/{id}/why`.
+
+        `undeliverable` maps tasks whose verified files cannot be placed to the reason.
+
+        Raises:
+            NotFound: there is no such job.
+        """
+        stuck = {
+            task: reason
+            for task, reason in (undeliverable or {}).items()
+            if (lease := self._farm.live.leases.get(task)) is None or lease.job == job
+        }
+        facts = await asyncio.to_thread(_load, self._farm, job, stuck)
+        around = self._surveyor.look()
+        place = place_of(facts.row, facts.override.priority if facts.override else None)
+        verdict = route_of(facts.row, place, around, self._farm.book, tasks=facts.tasks)
+        told = {
+            "job": f"{job:05d}",
+            "status": facts.row.status,
+            "rank": self._rank(facts, place, around),
+            "route": route_view(verdict),
+            "waiting": reasons(facts.waiting, verdict, self._stage(job, verdict)),
+            "estimate": self._forecaster.told(job, facts.row.status),
+            "tracking": self._following.why(facts.row),
+            "failures": facts.failures,
+            "placeable": verdict.placeable,
+        }
+        return told | {"override": _override_view(facts.override)}
+
+    async def why_payload(self, payload: NewJob, owner: str) -> dict[str, Any]:
+        """The same for a job that does not exist: it is prepared as for `POST /new_job`, and nothing is stored.
+
+        Raises:
+            Refused: whatever is wrong with the payload.
+        """
+        farm = self._farm
+        pools = pools_or_refuse(payload.pools, farm.settings)
+        prepared = await asyncio.to_thread(prepare_job, payload, farm.settings, farm.store.blobs)
+        steps = await asyncio.to_thread(split_job, prepared.split)
+        row = job_row(prepared, owner, pools, farm.now_s())
+        wish_new_job(farm.tracker, row, farm.now_s())
+        return self.why_new(row, tasks=sum(len(step.tasks) for step in steps))
+
+    def why_new(self, row: Job, *, tasks: int) -> dict[str, Any]:
+        """The same for a job's row as it would be stored, without a number."""
+        around, place = self._surveyor.look(), place_of(row, None)
+        verdict = route_of(row, place, around, self._farm.book, tasks=tasks)
+        facts = _Facts(row, None, tasks, Waiting(JobStatus(row.status), ready=tasks, held_by=row.held_by), [])
+        rank = self._rank(facts, place, around)
+        ahead = {step.card.job: step.score for step in reversed(self._farm.live.plan.steps)}
+        rank["position"] = 1 + sum(score >= rank["score"] for score in ahead.values())
+        rank["of"] = 1 + len(ahead)
+        return {
+            "job": None,
+            "status": row.status,
+            "rank": rank,
+            "route": route_view(verdict),
+            "waiting": reasons(facts.waiting, verdict, self._stage(0, verdict)),
+            "estimate": {"finish": None, "low": None, "high": None, "basis": "no estimate: the job was not submitted"},
+            "tracking": self._following.why(row),
+            "failures": [],
+            "placeable": verdict.placeable,
+            "override": None,
+        }
+
+    def _rank(self, facts: _Facts, place: JobPlace, around: Circumstances) -> dict[str, Any]:
+        """The rank in the plan; for a job that is not in it, the score that it would have."""
+        plan = self._farm.live.plan
+        made_of = rank_parts(facts.row, place, around, plan.projects)
+        return {
+            "position": plan.position(place.job),
+            "of": plan.jobs,
+            "score": round(sum(made_of.values()), 9),
+            "parts": {name: round(part, 9) for name, part in made_of.items()},
+            "priority_from": place.source,
+            "deadline": iso(place.deadline_s),
+            "slack_s": around.slack_s(place.job, place.deadline_s),
+        }
+
+    def _stage(self, job: int, verdict: Route) -> Stage:
+        live, plan = self._farm.live, self._farm.live.plan
+        active = [
+            worker
+            for worker in live.workers.values()
+            if worker.status is WorkerStatus.ACTIVE and not worker.drain and worker.pool in verdict.chosen
+            and (verdict.needs is None or not shortfall(verdict.needs, worker.machine))
+        ]  # fmt: skip
+        free = [worker for worker in active if not worker.blocked and len(worker.leases) < worker.slots]
+        blocked = active[0] if active and all(worker.blocked for worker in active) else None
+        return Stage(
+            position=plan.position(job),
+            before=_before(plan, job),
+            capped=self._capped(verdict),
+            blocked=(blocked.name, blocked.blocked) if blocked else None,
+            busy=not free,
+        )
+
+    def _capped(self, verdict: Route) -> tuple[str, str] | None:
+        """The rule and the pool of a cap that is used up, where no chosen pool has room left."""
+        if not verdict.caps:
+            return None
+        found: tuple[str, str] | None = None
+        for pool in verdict.chosen:
+            if self._rationing.room(verdict.caps, pool) > 0:
+                return None
+            rule = next((cap.rule for cap in verdict.caps if room_in([cap], pool, {}, {})[1]), "")
+            found = found or (rule, pool)
+        return found
+
+
+def route_view(verdict: Route) -> dict[str, Any]:
+    """A route as `why` shows it."""
     return {
-        "job": f"{job:05d}",
-        "status": row.status,
-        "rank": _rank(farm, row, plan),
-        "route": {
-            "chosen": list(verdict.chosen),
-            "pools": [
-                {
-                    "pool": v.pool,
-                    "allowed": v.allowed,
-                    "reason": v.reason,
-                    "score": round(v.score, 4),
-                    "detail": v.detail,
-                }
-                for v in verdict.pools
-            ],
-        },
-        "waiting": _waiting(farm, row, facts, verdict, undeliverable or {}),
-        "estimate": {"finish": None, "low": None, "high": None, "basis": "no estimate: nothing has been learned yet"},
-        "tracking": {"source": "job", "age_s": None, **row.tracking},
-        "failures": facts["failures"],
-        "placeable": verdict.placeable,
+        "chosen": list(verdict.chosen),
+        "pools": [
+            {
+                "pool": v.pool,
+                "allowed": v.allowed,
+                "reason": v.reason,
+                "score": round(v.score, 4),
+                "detail": v.detail,
+                "rule": v.rule,
+            }
+            for v in verdict.pools
+        ],
+        "rules": list(verdict.rules),
+        "caps": [{"rule": cap.rule, "pool": cap.pool, "slots": cap.slots, "share": cap.share} for cap in verdict.caps],
+        "troubles": [{"rule": rule, "reason": reason} for rule, reason in verdict.troubles],
     }
 
 
-def _load(farm: Farm, job: int) -> dict[str, Any]:
+def _before(plan: Plan, job: int) -> tuple[int, float] | None:
+    """The job right before this one in the queue, and its score."""
+    last: tuple[int, float] | None = None
+    for step in plan.steps:
+        if step.card.job == job:
+            return last
+        last = (step.card.job, step.score)
+    return None
+
+
+def _override_view(override: PriorityOverride | None) -> dict[str, Any] | None:
+    if override is None:
+        return None
+    return {
+        "priority": override.priority,
+        "reason": override.reason,
+        "author": override.author,
+        "expires_at": iso(override.expires_at),
+    }
+
+
+def _load_task(farm: Farm, task: int) -> Task:
+    with farm.store.read() as session:
+        row = session.get(Task, task)
+        if row is None:
+            raise NotFound(f"There is no task {task}.", code="task_unknown")
+        session.expunge(row)
+    return row
+
+
+def _load(farm: Farm, job: int, undeliverable: Mapping[int, str]) -> _Facts:
     with farm.store.read() as session:
         row = session.get(Job, job)
         if row is None:
             raise NotFound(f"There is no job {job:05d}.", code="job_unknown")
-        needs = session.exec(
-            select(Job.id, Job.status)
-            .join(JobDependency, col(JobDependency.needs) == Job.id)
-            .where(JobDependency.job == job, col(JobDependency.met).is_(False))
-        ).all()
-        counts = session.exec(
-            select(func.sum(Step.blocked), func.sum(Step.ready), func.sum(Step.leased)).where(Step.job_id == job)
-        ).one()
-        delayed = session.exec(
-            select(func.count(), func.min(Task.not_before)).where(
-                Task.job_id == job, Task.status == TaskStatus.READY, col(Task.not_before) > farm.now_s()
-            )
-        ).one()
+        override = session.get(PriorityOverride, job)
+        waiting, tasks = _waiting(session, row, farm.now_s())
         failures = session.exec(
             select(Task.message, func.count())
             .where(Task.job_id == job, col(Task.message).is_not(None), col(Task.status) != TaskStatus.SUCCEEDED)
             .group_by(col(Task.message))
             .order_by(func.count().desc())
-            .limit(5)
+            .limit(FAILURES_MAX)
         ).all()
-        session.expunge(row)
-    return {
-        "job": row,
-        "needs": needs,
-        "blocked": int(counts[0] or 0),
-        "ready": int(counts[1] or 0),
-        "delayed": delayed,
-        "failures": [{"message": message, "tasks": tasks} for message, tasks in failures],
-    }
+        session.expunge_all()
+    if row.status not in TERMINAL_JOBS:
+        waiting = replace(waiting, undeliverable=undeliverable)
+    told = [{"message": message, "tasks": count} for message, count in failures]
+    return _Facts(row, override, tasks, waiting, told)
 
 
-def _rank(farm: Farm, row: Job, plan: Plan) -> dict[str, Any]:
-    """The rank in the plan; for a job that is not in it, the score that it would have."""
+def _waiting(session: Session, row: Job, now_s: float) -> tuple[Waiting, int]:
+    """How many tasks wait and on what; and how many there are in all."""
     job = row.id or 0
-    position = plan.position(job)
-    now_s = farm.now_s()
-    ranked = rank([RankInput(0, job, row.priority, row.submitted_at, 0)], now_s)[0]
-    return {
-        "position": position,
-        "score": round(ranked.score, 9),
-        "parts": ranked.parts,
-        "of": len({s.card.job for s in plan.steps}),
-    }
-
-
-def _waiting(
-    farm: Farm, row: Job, facts: dict[str, Any], verdict: Route, undeliverable: dict[int, str]
-) -> list[dict[str, Any]]:
-    """A reason for every task that waits, with how many it holds for."""
-    reasons: list[dict[str, Any]] = []
-    status = JobStatus(row.status)
-    delayed, when = int(facts["delayed"][0]), facts["delayed"][1]
-    ready = facts["ready"] - delayed
-    if status in (JobStatus.FAILED, JobStatus.CANCELED):
-        left = facts["ready"] + facts["blocked"]
-        return [{"reason": WAITS_ENDED.format(status=status.value), "tasks": left}] if left else []
-    if facts["blocked"]:
-        reasons.append({"reason": WAITS_FOR_PARTS, "tasks": facts["blocked"]})
-    if delayed:
-        reasons.append({"reason": WAITS_DELAY.format(when=iso(when)), "tasks": delayed})
-    if ready > 0:
-        reasons.append({"reason": _ready_reason(farm, row, facts, verdict), "tasks": ready})
-    reasons += [
-        {"reason": WAITS_DISK.format(reason=reason), "tasks": 1, "task": task}
-        for task, reason in undeliverable.items()
-        if (lease := farm.live.leases.get(task)) is None or lease.job == row.id
-    ]
-    return reasons
-
-
-def _ready_reason(farm: Farm, row: Job, facts: dict[str, Any], verdict: Route) -> str:
-    """Why a task that could be leased has not been."""
-    if row.status == JobStatus.PAUSED:
-        return WAITS_PAUSED
-    if facts["needs"]:
-        return _dependency_reason(facts["needs"])
-    if not verdict.placeable:
-        detail = "; ".join(f"{v.pool}: {v.reason}" + (f" ({v.detail})" if v.detail else "") for v in verdict.pools)
-        return WAITS_NO_WORKER.format(detail=detail)
-    position = farm.live.plan.position(row.id or 0)
-    busy = all(
-        len(w.leases) >= w.slots for w in farm.live.workers.values() if w.status is WorkerStatus.ACTIVE and not w.drain
+    needs = session.exec(
+        select(Job.id, Job.status)
+        .join(JobDependency, col(JobDependency.needs) == Job.id)
+        .where(JobDependency.job == job, col(JobDependency.met).is_(False))
+    ).all()
+    total = Step.blocked + Step.ready + Step.leased + Step.succeeded + Step.failed + Step.canceled
+    blocked, ready, tasks = session.exec(
+        select(func.sum(Step.blocked), func.sum(Step.ready), func.sum(total)).where(Step.job_id == job)
+    ).one()
+    delayed, again_s = session.exec(
+        select(func.count(), func.min(Task.not_before)).where(
+            Task.job_id == job, Task.status == TaskStatus.READY, col(Task.not_before) > now_s
+        )
+    ).one()
+    waiting = Waiting(
+        status=JobStatus(row.status),
+        reason=row.reason,
+        held_by=row.held_by,
+        blocked=int(blocked or 0),
+        ready=int(ready or 0),
+        delayed=int(delayed),
+        again_at=iso(again_s),
+        needs=[(number or 0, status) for number, status in needs],
     )
-    return WAITS_TURN.format(ahead=(position or 1) - 1) if busy else WAITS_FREE
-
-
-def _dependency_reason(needs: list[tuple[int, str]]) -> str:
-    dead = [(job, status) for job, status in needs if status in (JobStatus.FAILED, JobStatus.CANCELED)]
-    if dead:
-        return WAITS_DEAD.format(jobs=f"{dead[0][0]:05d}", status=dead[0][1].lower())
-    return WAITS_JOBS.format(jobs=", ".join(f"{job:05d}" for job, _status in needs))
+    return waiting, int(tasks or 0)

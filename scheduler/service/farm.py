@@ -9,6 +9,9 @@ from typing import TypeVar
 
 from scheduler.clock import Clock
 from scheduler.domain.expiry import Rhythm
+from scheduler.priorities.outbox import Outbox
+from scheduler.priorities.syncing import Tracker
+from scheduler.routing.rules import EMPTY_BOOK, RuleBook
 from scheduler.service.ledger import Ledger
 from scheduler.service.live import Live
 from scheduler.settings import Settings
@@ -26,6 +29,10 @@ class Farm:
     clock: Clock
     settings: Settings
     live: Live
+    book: RuleBook = EMPTY_BOOK
+    """The routing rules in force."""
+    tracker: Tracker | None = None
+    outbox: Outbox | None = None
 
     @property
     def rhythm(self) -> Rhythm:
@@ -39,7 +46,7 @@ class Farm:
 
     def ledger(self) -> Ledger:
         """A new ledger for one transaction."""
-        return Ledger(self.now_s(), self.settings.farm.failed_tasks_max)
+        return Ledger(self.now_s(), self.settings.farm.failed_tasks_max, self.outbox)
 
     async def change(self, function: Callable[[Transaction, Ledger], Result]) -> Result:
         """Run a change with a ledger of its own, settle it, and bring memory up to date after the commit."""

@@ -11,6 +11,7 @@ from sqlmodel import col, delete, select
 
 from scheduler.domain.states import TERMINAL_JOBS, AttemptStatus
 from scheduler.service.farm import Farm
+from scheduler.store.production import Forecast, Outgoing, PriorityOverride
 from scheduler.store.tables import Attempt, Blob, Event, Frame, IdempotencyKey, Job, JobDependency, Step, Task
 from scheduler.store.writer import Transaction
 
@@ -58,7 +59,7 @@ def _forget_jobs(tx: Transaction, before_s: float) -> list[int]:
     tasks = select(Task.id).where(col(Task.job_id).in_(jobs))
     tx.session.exec(delete(Attempt).where(col(Attempt.task_id).in_(tasks)))
     tx.session.exec(delete(JobDependency).where(col(JobDependency.job).in_(jobs) | col(JobDependency.needs).in_(jobs)))
-    for table in (Frame, Task, Step):
+    for table in (Frame, Task, Step, Forecast, PriorityOverride, Outgoing):
         tx.session.exec(delete(table).where(col(table.job_id).in_(jobs)))
     tx.session.exec(delete(Job).where(col(Job.id).in_(jobs)))
     return jobs

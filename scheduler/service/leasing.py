@@ -21,6 +21,7 @@ from scheduler.service.farm import Farm
 from scheduler.service.ledger import Ledger
 from scheduler.service.live import LiveLease, LiveWorker
 from scheduler.service.planning import load_needs
+from scheduler.service.rationing import Rationing
 from scheduler.service.registering import worker_event
 from scheduler.store.writer import Transaction
 
@@ -29,6 +30,9 @@ WAIT_MAX_S = 60.0
 
 WANT_MAX = 256
 """Leases that one call may take."""
+
+BLOCKED_MAX = 300
+"""Characters that are kept of a worker's reason for taking no work."""
 
 STEPS_TRIED_MAX = 32
 """Steps that one call may look into."""
@@ -40,6 +44,7 @@ class Leasing:
     def __init__(self, farm: Farm, on_delivered: Callable[[int, int], None]) -> None:
         """`on_delivered` is told of every attempt whose files wait to be verified and published."""
         self._farm, self._on_delivered = farm, on_delivered
+        self._rationing = Rationing(farm.live)
 
     async def sync(self, worker_id: str, request: SyncRequest) -> SyncReply:
         """Answer one call.
@@ -85,7 +90,7 @@ class Leasing:
     async def _heard_of(self, worker: LiveWorker, request: SyncRequest) -> None:
         """The heartbeat: memory only, unless the worker had been lost."""
         now_s = self._farm.clock.monotonic()
-        worker.last_seen_s, worker.load = now_s, request.load
+        worker.last_seen_s, worker.load, worker.blocked = now_s, request.load, request.blocked[:BLOCKED_MAX]
         for running in request.running:
             lease = self._farm.live.leases.get(running.task)
             if lease is not None and lease.attempt == running.attempt and lease.worker == worker.id:
@@ -118,11 +123,12 @@ class Leasing:
         if not request.reports and not takes:
             return [], []
         exchange = self._exchange_of(worker, request, takes)
-        try:
-            await farm.store.aquick(exchange.run)
-        except SomeStale:
-            exchange = replace(exchange, plain={}, ledger=farm.ledger(), acks=[], granted=[], delivered=[])
-            await farm.store.aquick(exchange.run)
+        with self._rationing.promised(takes, worker.pool):
+            try:
+                await farm.store.aquick(exchange.run)
+            except SomeStale:
+                exchange = replace(exchange, plain={}, ledger=farm.ledger(), acks=[], granted=[], delivered=[])
+                await farm.store.aquick(exchange.run)
         now_s = farm.clock.monotonic()
         for granted in exchange.granted:
             lease = granted.lease
@@ -166,9 +172,11 @@ class Leasing:
         room, left = worker.room(), want
         for planned in self._farm.live.plan.candidates(worker.machine, worker.pool):
             count = tasks_that_fit(planned.card.needs, room, want=left)
+            if planned.route.caps:
+                count = min(count, self._rationing.room(planned.route.caps, worker.pool, takes))
             if count <= 0:
                 continue
-            takes.append(Take(planned.card, count, int(planned.ranked.parts["priority"])))
+            takes.append(Take(planned.card, count, planned.priority))
             left -= min(count, planned.ready)
             if left <= 0 or len(takes) >= STEPS_TRIED_MAX:
                 break

@@ -13,6 +13,8 @@ from typing import Any
 
 from scheduler.domain.ripple import TaskCounts, job_event
 from scheduler.domain.states import JOB_TRANSITIONS, TERMINAL_JOBS, JobEvent, JobStatus, TaskStatus, WorkerStatus, step
+from scheduler.priorities.outbox import Outbox
+from scheduler.service.refunding import refund_unstarted
 from scheduler.store import hot
 from scheduler.store.writer import Transaction
 
@@ -45,6 +47,8 @@ class Ledger:
 
     now_s: float
     failed_tasks_max: int
+    outbox: Outbox | None = None
+    """Where the tracker is told of jobs that moved, in the same transaction."""
     moves: dict[int, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0, 0, 0, 0]))
     ended: list[tuple[int, int]] = field(default_factory=list)
     events: list[EventNote] = field(default_factory=list)
@@ -111,9 +115,14 @@ class Ledger:
         started_at = self.now_s if after is JobStatus.RUNNING else None
         tx.run(hot.JOB_MOVE, (after.value, reason, started_at, ended_at, job_id, before.value))
         self.jobs_moved[job_id] = after
+        if self.outbox is not None:
+            self.outbox.job_moved(tx, self.now_s, job_id, after)
         self.replan = True
         if after in TERMINAL_JOBS:
             self._close_leases(tx, job_id, after)
+        if after is JobStatus.CANCELED:
+            for user, points in refund_unstarted(tx, job_id, self.now_s).items():
+                self.event(tx, "points.refunded", job=job_id, user=user, points=points)
         self.event(tx, "job.status", job=job_id, name=name, old=before.value, new=after.value, reason=reason)
         if after is JobStatus.SUCCEEDED:
             tx.run(hot.DEPENDENTS_RELEASE, (job_id,))

@@ -54,6 +54,10 @@ class LiveWorker:
     drain: bool
     last_seen_s: float
     load: float = 0.0
+    blocked: str = ""
+    """Why it takes no work at present, as it says itself."""
+    rating: float | None = None
+    """Its measured power: 1 is the reference machine's; None: nobody has measured it."""
     canary_at: float | None = None
     doubted: bool = False
     """Has failed fast lately, or is on probation: only then its successes are news."""

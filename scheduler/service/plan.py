@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from scheduler.domain.ranking import Ranked
 from scheduler.routing.machines import Machine, Needs, shortfall
-from scheduler.routing.route import Route
+from scheduler.routing.rules import Cap
+from scheduler.routing.sieve import Placement
 
 FIT_CACHE_MAX = 4096
 
@@ -33,16 +33,18 @@ class StepCard:
     scene: dict[str, Any]
     needs: Needs
     timeout_s: float
+    project: str = ""
 
 
 @dataclass(slots=True)
 class PlannedStep:
-    """A step in the plan: its card, its rank, where it may go, and how many of its tasks are ready."""
+    """A step in the plan: its card, its score, where it may go, how many of its tasks are ready, its job's priority."""
 
     card: StepCard
-    ranked: Ranked
-    route: Route
+    score: float
+    route: Placement
     ready: int
+    priority: int
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class Plan:
     steps: list[PlannedStep] = field(default_factory=list)
     made_at: float = 0.0
     _by_step: dict[int, PlannedStep] = field(default_factory=dict, repr=False)
+    _order: dict[int, int] | None = field(default=None, repr=False)
     _fits: dict[tuple[int, str], bool] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -86,25 +89,46 @@ class Plan:
 
     def position(self, job: int) -> int | None:
         """The job's place in the queue, from 1; None if it is not in the plan."""
-        seen: set[int] = set()
-        for planned in self.steps:
-            if planned.card.job not in seen:
-                seen.add(planned.card.job)
-                if planned.card.job == job:
-                    return len(seen)
-        return None
+        return self._places().get(job)
+
+    def _places(self) -> dict[int, int]:
+        """Each job's place; made when somebody asks, for most plans are never asked."""
+        if self._order is None:
+            jobs = dict.fromkeys(planned.card.job for planned in self.steps)
+            self._order = {job: place for place, job in enumerate(jobs, 1)}
+        return self._order
+
+    @property
+    def jobs(self) -> int:
+        """How many jobs are in the queue."""
+        return len(self._places())
+
+    @property
+    def projects(self) -> set[str]:
+        """The projects that have work in the queue."""
+        return {planned.card.project for planned in self.steps}
+
+    def project_of(self, step: int) -> str:
+        """The project of a step in the plan; none for one that is not."""
+        planned = self._by_step.get(step)
+        return planned.card.project if planned is not None else ""
+
+    def caps_of(self, step: int) -> tuple[Cap, ...]:
+        """The caps of rules on a step in the plan."""
+        planned = self._by_step.get(step)
+        return planned.route.caps if planned is not None else ()
 
     def candidates(self, machine: Machine, pool: str) -> Iterator[PlannedStep]:
         """The steps with ready tasks that this machine could take, best first."""
         for planned in self.steps:
-            if planned.ready > 0 and pool in planned.route.chosen and self._fit(planned.card, machine):
+            if planned.ready > 0 and pool in planned.route.chosen and self._fit(planned, machine):
                 yield planned
 
-    def _fit(self, card: StepCard, machine: Machine) -> bool:
-        key = (card.step, machine.worker)
+    def _fit(self, planned: PlannedStep, machine: Machine) -> bool:
+        key = (planned.card.step, machine.worker)
         fits = self._fits.get(key)
         if fits is None:
             if len(self._fits) >= FIT_CACHE_MAX:
                 self._fits.clear()
-            fits = self._fits[key] = not shortfall(card.needs, machine)
+            fits = self._fits[key] = not shortfall(planned.route.needs, machine)
         return fits

@@ -3,79 +3,136 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from scheduler.domain.ranking import RankInput, rank
+from scheduler.domain.forecasting import Forecast
+from scheduler.domain.ranking import RankInput, order
 from scheduler.domain.states import WorkerStatus
 from scheduler.routing.machines import Machine, Needs
-from scheduler.routing.route import HOME_POOL, Pool, Route, RouteRequest, route
+from scheduler.routing.route import HOME_POOL, Pool, RouteRequest
+from scheduler.routing.router import JobFacts, RouteItem, Router
+from scheduler.service.circumstances import Circumstances
 from scheduler.service.live import LiveWorker
+from scheduler.service.moving_facts import columns
 from scheduler.service.plan import Plan, PlannedStep, StepCard
+from scheduler.settings import PoolSettings
 from scheduler.store import hot
 from scheduler.store.writer import Transaction
 
+FORGET_FACTOR, FORGET_MIN = 2, 1000
+"""Steps that are remembered beyond twice those in the queue, before the ones that are gone are forgotten."""
 
-@dataclass(frozen=True, slots=True)
-class StepRow:
-    """One plannable step as loaded: its card, and what changes."""
+
+class Told(NamedTuple):
+    """What the tracker has said of a job; times are seconds since the epoch."""
+
+    at_s: float
+    priority: int | None
+    deadline_s: float | None
+    hold: str | None
+    source: str | None
+
+
+class StepBasis(NamedTuple):
+    """What never changes of a step, as planning uses it; the same objects at every tick."""
 
     card: StepCard
-    pools: tuple[str, ...]
+    item: RouteItem
+
+
+@dataclass(slots=True)
+class StepRow:
+    """One plannable step: what never changes, and what does. Priority and deadline are those in force.
+
+    The same object as long as the database says the same; `seen` is then what ranking saw of it last, and sees again
+    while the forecasts are those of `seen_in`.
+    """
+
+    basis: StepBasis
+    job: int
     ready: int
     priority: int
     submitted_s: float
     waiting_on: int
+    boost: float
+    deadline_s: float | None
+    tracked: Told | None
+    seen: RankInput | None = None
+    seen_in: Mapping[int, Forecast] | None = None
 
 
 class StepLoader:
-    """Loads the plannable steps; remembers their cards, so that a tick reads a few numbers and parses nothing."""
+    """Loads the plannable steps; remembers them, so that a tick parses only what has changed since the last one."""
 
     def __init__(self) -> None:
-        self._cards: dict[int, tuple[StepCard, tuple[str, ...]]] = {}
+        self._known: dict[int, tuple[tuple[Any, ...], StepRow]] = {}
 
     def load(self, tx: Transaction) -> list[StepRow]:
         """Runs in the writer's thread, so that the counts stand in a known order to every commit (`Live.plan_with`)."""
-        rows = tx.rows(hot.PLANNABLE, ())
-        cards = {row[0]: self._cards.get(row[0]) or _card(tx, row[0]) for row in rows}
-        self._cards = cards
-        return [
-            StepRow(*cards[step], int(ready), int(priority), float(submitted_at), int(waiting_on))
-            for step, _job, _level, ready, priority, submitted_at, waiting_on in rows
-        ]
+        known, rows = self._known, list[StepRow]()
+        found = tx.rows(hot.PLANNABLE, ())
+        if len(known) > FORGET_FACTOR * len(found) + FORGET_MIN:
+            here = {raw[0] for raw in found}
+            self._known = known = {step: row for step, row in known.items() if step in here}
+        for raw in found:
+            step = raw[0]
+            before = known.get(step)
+            if before is None or before[0] != raw:
+                basis = before[1].basis if before is not None else _basis(tx, step)
+                before = known[step] = (raw, _row(tx, basis, raw))
+            rows.append(before[1])
+        return rows
 
 
-def pools_of(workers: Iterable[LiveWorker]) -> tuple[Pool, ...]:
-    """The pools there are, with the machines that are here now. The studio's own pool is always there."""
-    machines: dict[str, list[Machine]] = {HOME_POOL: []}
+def _row(tx: Transaction, basis: StepBasis, raw: Sequence[Any]) -> StepRow:
+    _step, ready, priority, submitted_at, waiting_on, boost, deadline, tracked_at = raw
+    job = basis.card.job
+    tracked = None if tracked_at is None else Told(*tx.rows(hot.TOLD, (job,))[0])
+    return StepRow(basis, job, ready, priority, submitted_at, waiting_on, boost, deadline, tracked)
+
+
+def pools_of(workers: Iterable[LiveWorker], settings: Mapping[str, PoolSettings]) -> tuple[Pool, ...]:
+    """The pools there are, with the machines that are here now: the studio's own, those of the settings, any other."""
+    machines: dict[str, list[Machine]] = {HOME_POOL: []} | {name: [] for name in settings}
     for worker in workers:
         if worker.status is not WorkerStatus.LOST:
             machines.setdefault(worker.pool, []).append(worker.machine)
-    return tuple(Pool(name, tuple(found)) for name, found in machines.items())
+    return tuple(_pool(name, tuple(found), settings.get(name)) for name, found in machines.items())
 
 
-def make_plan(rows: Iterable[StepRow], pools: tuple[Pool, ...], now_s: float) -> Plan:
-    """Rank and route. Pure: the same rows, pools and time give the same plan."""
-    eligible = {row.card.step: row for row in rows if not row.waiting_on}
-    ranked = rank(
-        (
-            RankInput(row.card.step, row.card.job, row.priority, row.submitted_s, row.card.level)
-            for row in eligible.values()
-        ),
-        now_s,
-    )
-    routes: dict[tuple[Any, ...], Route] = {}
-    steps: list[PlannedStep] = []
-    for place in ranked:
-        row = eligible[place.step]
-        request = RouteRequest(row.card.needs, row.pools)
-        # Thousands of steps ask for the same few things: each distinct request is routed once.
-        key = (row.card.needs, row.pools)
-        if key not in routes:
-            routes[key] = route(request, pools)
-        steps.append(PlannedStep(row.card, place, routes[key], row.ready))
-    return Plan(steps, made_at=now_s)
+def _pool(name: str, machines: tuple[Machine, ...], settings: PoolSettings | None) -> Pool:
+    if settings is None:
+        return Pool(name, machines)
+    return Pool(name, machines, settings.backend, settings.price_usd_per_hour, settings.workers_max, settings.tags)
+
+
+def make_plan(rows: Iterable[StepRow], around: Circumstances, router: Router) -> Plan:
+    """Rank and route. The same rows and circumstances give the same plan; the router only remembers."""
+    eligible = [row for row in rows if not row.waiting_on]
+    inputs = [row.seen if row.seen_in is around.forecasts and row.seen else _seen(row, around) for row in eligible]
+    ordered = order(inputs, around.policy, around.use, around.now_s)
+    items = [row.basis.item for row in eligible]
+    moving = columns(router.moving_paths, eligible, around)
+    placements = router.place_all(items, around.pools, around.shared, moving)
+    steps = [
+        PlannedStep(row.basis.card, score, placements[place], row.ready, row.priority)
+        for place, score in ordered
+        for row in (eligible[place],)
+    ]
+    return Plan(steps, made_at=around.now_s)
+
+
+def _seen(row: StepRow, around: Circumstances) -> RankInput:
+    """What ranking sees of a step. Slack moves with the clock only where nothing has been foretold of the job."""
+    card, slack_s = row.basis.card, around.slack_s(row.job, row.deadline_s)
+    if row.seen is None or row.seen.slack_s != slack_s:
+        row.seen = RankInput(
+            card.step, row.job, row.priority, row.submitted_s, card.level, card.project, slack_s, row.boost
+        )
+    row.seen_in = around.forecasts if slack_s is None or row.job in around.forecasts else None
+    return row.seen
 
 
 def needs_of(renderer: str, scene: Mapping[str, Any], requires: Mapping[str, Any]) -> Needs:
@@ -96,11 +153,12 @@ def load_needs(tx: Transaction, job: int) -> Needs:
     return needs_of(renderer, _json(scene), _json(requires))
 
 
-def _card(tx: Transaction, step: int) -> tuple[StepCard, tuple[str, ...]]:
+def _basis(tx: Transaction, step: int) -> StepBasis:
     (
         kind, level, final, job, name, renderer, image_format, settings, scene, requires, pools, timeout_s,
+        owner, project, shot, cloud, tracking, metadata, frames, tasks,
     ) = tx.rows(hot.CARD, (step,))[0]  # fmt: skip
-    scene_data = _json(scene)
+    scene_data, asked = _json(scene), _json(requires)
     card = StepCard(
         step=step,
         job=job,
@@ -112,10 +170,33 @@ def _card(tx: Transaction, step: int) -> tuple[StepCard, tuple[str, ...]]:
         format=image_format,
         settings=_json(settings),
         scene=scene_data,
-        needs=needs_of(renderer, scene_data, _json(requires)),
+        needs=needs_of(renderer, scene_data, asked),
         timeout_s=timeout_s,
+        project=project,
     )
-    return card, tuple(_json(pools))
+    said = JobSaid(f"{job:05d}", name, owner, renderer, frames, int(tasks), cloud, project, shot)
+    facts = job_facts(said, pools=_json(pools), requires=asked, tracking=_json(tracking), metadata=_json(metadata))
+    request = RouteRequest(card.needs, tuple(_json(pools)), cloud)
+    return StepBasis(card, RouteItem(request, JobFacts(facts)))
+
+
+class JobSaid(NamedTuple):
+    """The plain facts of a job, named as conditions name them."""
+
+    id: str
+    name: str
+    owner: str
+    renderer: str
+    frames: int
+    tasks: int
+    cloud: str
+    project: str
+    shot: str
+
+
+def job_facts(said: JobSaid, **more: Any) -> dict[str, Any]:
+    """What stays the same of a job, as conditions see it (`scheduler.routing.vocabulary`)."""
+    return said._asdict() | more
 
 
 def _json(value: Any) -> Any:

@@ -222,18 +222,19 @@ def _dependencies(texts: list[str]) -> tuple[int, ...]:
     return tuple(sorted(numbers))
 
 
-def pools_or_refuse(pools: list[str] | None) -> list[str]:
-    """The pools a job names.
+def pools_or_refuse(pools: list[str] | None, settings: Settings) -> list[str]:
+    """The pools that a job or a worker names.
 
     Raises:
         Refused: a pool that this farm does not have.
     """
+    known = list(dict.fromkeys([HOME_POOL, *settings.pools]))
     for pool in pools or []:
-        if pool != HOME_POOL:
+        if pool not in known:
             raise Refused(
                 f"This farm has no pool {pool!r}.",
                 code="pool_unknown",
                 details={"field": "pools"},
-                hint=f"Pools: {HOME_POOL}.",
+                hint=f"Pools: {', '.join(known)}.",
             )
     return pools or []

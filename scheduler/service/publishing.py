@@ -23,6 +23,7 @@ from scheduler.scenes.outputs import frame_path, lies_under
 from scheduler.service.delivery import Delivery, load_delivery
 from scheduler.service.ending import Fence, complete, fail
 from scheduler.service.farm import Farm
+from scheduler.service.learning import Estimator
 from scheduler.service.ledger import Ledger
 from scheduler.service.placing import WAITABLE, file_hash, found_on_its_way, place
 from scheduler.store import hot
@@ -69,8 +70,9 @@ class NotAsAsked(Exception):
 class Publisher:
     """Verifies and publishes deliveries in the background."""
 
-    def __init__(self, farm: Farm, imaging: Imaging) -> None:
-        self._farm, self._imaging = farm, imaging
+    def __init__(self, farm: Farm, imaging: Imaging, estimator: Estimator) -> None:
+        """`estimator` is told what every frame took."""
+        self._farm, self._imaging, self._estimator = farm, imaging, estimator
         self._gate = asyncio.Semaphore(PUBLISHERS_MAX)
         self._running: dict[tuple[int, int], asyncio.Task[None]] = {}
         self.waiting: dict[int, str] = {}
@@ -226,6 +228,10 @@ class Publisher:
 
         if not await self._farm.change(change):
             log.info("publishing.stale", task=delivery.task, attempt=delivery.attempt)
+            return
+        worker = self._farm.live.workers.get(delivery.worker or "")
+        rating = worker.rating if worker is not None else None
+        self._estimator.note(delivery.facts, delivery.kind, delivery.worth, delivery.seconds, rating)
 
     async def _reject(self, delivery: Delivery, message: str, failure: FailureClass) -> None:
         """The delivery is not what was asked for: the attempt has failed."""

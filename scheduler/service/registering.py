@@ -9,16 +9,14 @@ from scheduler.errors import Conflict, NotFound, Refused
 from scheduler.protocol import PROTOCOL_VERSION
 from scheduler.protocol.workers import Capabilities, WorkerHello, WorkerWelcome
 from scheduler.routing.machines import Machine
-from scheduler.routing.route import HOME_POOL
 from scheduler.service.farm import Farm
 from scheduler.service.identity import Identity, Role, redeem_join_code
 from scheduler.service.ledger import Ledger
 from scheduler.service.live import LiveWorker
+from scheduler.service.preparing import pools_or_refuse
+from scheduler.service.rating import rating_of
 from scheduler.store.tables import Token, Worker
 from scheduler.store.writer import Transaction
-
-POOLS = (HOME_POOL,)
-"""Pools that a worker may join."""
 
 
 async def register_worker(farm: Farm, identity: Identity, hello: WorkerHello) -> WorkerWelcome:
@@ -34,12 +32,12 @@ async def register_worker(farm: Farm, identity: Identity, hello: WorkerHello) ->
             code="protocol_mismatch",
             hint="Install the same release of Outfield on both.",
         )
-    if hello.pool not in POOLS:
-        raise Refused(f"This farm has no pool {hello.pool!r}.", code="pool_unknown", hint=f"Pools: {', '.join(POOLS)}.")
+    pools_or_refuse([hello.pool], farm.settings)
     worker_id = f"w{secrets.token_hex(5)}"
+    rating = rating_of(hello.capabilities.details)
 
     def change(tx: Transaction, ledger: Ledger) -> tuple[Token, str]:
-        redeem_join_code(tx, hello.join, ledger.now_s)
+        code = redeem_join_code(tx, hello.join, ledger.now_s)
         tx.session.add(
             Worker(
                 id=worker_id,
@@ -47,6 +45,9 @@ async def register_worker(farm: Farm, identity: Identity, hello: WorkerHello) ->
                 pool=hello.pool,
                 status=WorkerStatus.ACTIVE,
                 slots=hello.slots,
+                owner=code.owner,
+                rating=rating,
+                rated_at=ledger.now_s if rating is not None else None,
                 capabilities=hello.capabilities.model_dump(),
                 registered_at=ledger.now_s,
                 last_seen=ledger.now_s,
@@ -61,11 +62,12 @@ async def register_worker(farm: Farm, identity: Identity, hello: WorkerHello) ->
         id=worker_id,
         name=hello.name,
         pool=hello.pool,
-        machine=machine_of(worker_id, hello.capabilities),
+        machine=machine_of(worker_id, hello.capabilities, pool_tags(farm, hello.pool)),
         slots=hello.slots,
         status=WorkerStatus.ACTIVE,
         drain=False,
         last_seen_s=farm.clock.monotonic(),
+        rating=rating,
     )
     farm.live.workers[worker_id] = live
     farm.live.replan.set()
@@ -80,14 +82,20 @@ async def register_worker(farm: Farm, identity: Identity, hello: WorkerHello) ->
     )
 
 
-def machine_of(worker_id: str, capabilities: Capabilities) -> Machine:
-    """A worker's capabilities as routing sees them."""
+def pool_tags(farm: Farm, pool: str) -> tuple[str, ...]:
+    """The tags that every worker of a pool has."""
+    settings = farm.settings.pools.get(pool)
+    return settings.tags if settings is not None else ()
+
+
+def machine_of(worker_id: str, capabilities: Capabilities, pool_tags: tuple[str, ...] = ()) -> Machine:
+    """A worker's capabilities as routing sees them, with its pool's tags."""
     return Machine(
         worker_id,
         capabilities.vcpus,
         capabilities.memory_gib,
         capabilities.gpus,
-        frozenset(capabilities.tags),
+        frozenset({*capabilities.tags, *pool_tags}),
         {name: tuple(versions) for name, versions in capabilities.renderers.items()},
     )
 

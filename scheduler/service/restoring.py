@@ -13,7 +13,7 @@ from scheduler.protocol.workers import Capabilities
 from scheduler.service.farm import Farm
 from scheduler.service.live import LiveLease, LiveWorker
 from scheduler.service.planning import needs_of
-from scheduler.service.registering import machine_of
+from scheduler.service.registering import machine_of, pool_tags
 from scheduler.store.tables import Attempt, Job, Task, Worker
 
 
@@ -26,11 +26,12 @@ def restore(farm: Farm) -> int:
                 id=row.id,
                 name=row.name,
                 pool=row.pool,
-                machine=machine_of(row.id, Capabilities.model_validate(row.capabilities)),
+                machine=machine_of(row.id, Capabilities.model_validate(row.capabilities), pool_tags(farm, row.pool)),
                 slots=row.slots,
                 status=WorkerStatus(row.status),
                 drain=row.drain,
                 last_seen_s=now_s,
+                rating=row.rating,
                 canary_at=row.canary_at,
                 doubted=row.fast_failures > 0 or row.status == WorkerStatus.PROBATION,
             )

@@ -5,11 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from scheduler.imaging.pool import ImagingPool
+from scheduler.priorities.delivering import Courier
+from scheduler.service.explaining import Explainer
 from scheduler.service.farm import Farm
+from scheduler.service.following import Following
+from scheduler.service.forecasting import Forecaster
 from scheduler.service.identity import Identity
+from scheduler.service.learning import Estimator
 from scheduler.service.leasing import Leasing
 from scheduler.service.publishing import Publisher
 from scheduler.service.staging import Staging
+from scheduler.service.surveying import Surveyor
 
 
 @dataclass
@@ -22,6 +28,12 @@ class Services:
     staging: Staging
     publisher: Publisher
     imaging: ImagingPool
+    estimator: Estimator
+    forecaster: Forecaster
+    surveyor: Surveyor
+    following: Following
+    courier: Courier | None
+    explainer: Explainer
     farm_id: str
     started_at: float
     stopping: bool = False

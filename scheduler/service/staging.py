@@ -20,7 +20,7 @@ from scheduler.domain.states import AttemptStatus
 from scheduler.errors import NotFound, Refused, StaleAttempt
 from scheduler.protocol.names import is_file_name
 from scheduler.service.farm import Farm
-from scheduler.store.blobs import Incoming, receive
+from scheduler.store.blobs import Incoming, explain_disk, receive
 from scheduler.store.tables import Attempt, Task
 
 FILES_PER_ATTEMPT_MAX = 10_000
@@ -102,10 +102,14 @@ class Staging:
         Raises:
             StaleAttempt: the attempt does not hold the task any more.
             Refused: there is a gap before `offset`.
+            Unavailable: the disk is full.
         """
         held = await self._held(task, attempt, secret, ended_too=True)
         path = self._farm.store.folders.log(held.job, task, attempt)
-        return await asyncio.to_thread(_append, path, offset, data, self._farm.settings.limits.log_max_bytes)
+        try:
+            return await asyncio.to_thread(_append, path, offset, data, self._farm.settings.limits.log_max_bytes)
+        except OSError as error:
+            raise explain_disk(error) from error
 
     async def _held(self, task: int, attempt: int, secret: str, *, ended_too: bool = False) -> Held:
         """Behind the fence: the attempt is current (for logs: it may just have ended).

@@ -17,6 +17,7 @@ from scheduler.scenes.outputs import slug
 from scheduler.service.farm import Farm
 from scheduler.service.ledger import Ledger
 from scheduler.service.preparing import PreparedJob, pools_or_refuse, prepare_job
+from scheduler.service.wishing import wish_new_job
 from scheduler.store import hot
 from scheduler.store.blobs import storage_full
 from scheduler.store.tables import Job, JobDependency, Step
@@ -38,12 +39,14 @@ async def submit_job(
     """
     if farm.store.free_bytes() < farm.settings.limits.free_min_bytes:
         raise storage_full()
-    pools = pools_or_refuse(payload.pools)
+    pools = pools_or_refuse(payload.pools, farm.settings)
     prepared = await asyncio.to_thread(prepare_job, payload, farm.settings, farm.store.blobs, archive=archive)
     steps = await asyncio.to_thread(split_job, prepared.split)
 
     def change(tx: Transaction, ledger: Ledger) -> int:
-        job = _store_job(tx, ledger, prepared, owner, pools, str(farm.store.folders.frames))
+        row = job_row(prepared, owner, pools, ledger.now_s)
+        wish_new_job(farm.tracker, row, ledger.now_s)
+        job = _store_job(tx, row, prepared, str(farm.store.folders.frames))
         _store_steps(tx, job, steps)
         if then is not None:
             then(tx, job)
@@ -54,11 +57,9 @@ async def submit_job(
     return await farm.change(change)
 
 
-def _store_job(
-    tx: Transaction, ledger: Ledger, prepared: PreparedJob, owner: str, pools: list[str], frames_folder: str
-) -> int:
+def _store_job(tx: Transaction, row: Job, prepared: PreparedJob, frames_folder: str) -> int:
     unmet = _unmet(tx, prepared.needs)
-    row = _job_row(prepared, owner, pools, ledger.now_s, waiting_on=len(unmet))
+    row.waiting_on = len(unmet)
     tx.session.add(row)
     tx.session.flush()
     job = row.id or 0
@@ -71,7 +72,8 @@ def _store_job(
     return job
 
 
-def _job_row(prepared: PreparedJob, owner: str, pools: list[str], now_s: float, *, waiting_on: int) -> Job:
+def job_row(prepared: PreparedJob, owner: str, pools: list[str], now_s: float) -> Job:
+    """The job as it is stored, before it has a number; nothing is written."""
     payload = prepared.payload
     return Job(
         name=payload.name,
@@ -95,9 +97,9 @@ def _job_row(prepared: PreparedJob, owner: str, pools: list[str], now_s: float, 
         max_attempts=payload.max_attempts,
         timeout_s=payload.timeout_s,
         deadline=payload.deadline.timestamp() if payload.deadline else None,
+        project=payload.tracking.project or "",
         submitted_at=now_s,
         reason="submitted",
-        waiting_on=waiting_on,
     )
 
 

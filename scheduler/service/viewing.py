@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from sqlmodel import Session, col, func, select
 
+from scheduler.domain.reliability import reliability
 from scheduler.domain.states import WorkerStatus
 from scheduler.errors import NotFound
 from scheduler.routing.route import HOME_POOL
@@ -98,6 +99,13 @@ def worker_view(farm: Farm, row: Worker) -> dict[str, Any]:
         "slots": row.slots,
         "running": _running(live),
         "load": live.load if live else None,
+        "blocked": live.blocked if live else "",
+        "owner": row.owner,
+        "rating": row.rating,
+        "rated_at": iso(row.rated_at),
+        "succeeded": row.succeeded,
+        "failed": row.failed,
+        "reliability": round(reliability(row.succeeded, row.failed), 4),
         "capabilities": row.capabilities,
         "registered_at": iso(row.registered_at),
         "last_seen_at": iso(_last_seen_s(farm, row, live)),

@@ -10,9 +10,11 @@ from typing import Any
 from sqlmodel import Session, col, func, select
 
 from scheduler.domain.states import JobStatus
+from scheduler.domain.wishes import effective_priority
 from scheduler.errors import Refused
 from scheduler.service.farm import iso
 from scheduler.service.viewing import find_job
+from scheduler.store.production import PriorityOverride
 from scheduler.store.tables import Frame, Job, JobDependency, Step
 
 
@@ -58,20 +60,25 @@ def list_jobs(session: Session, wanted: JobFilter, limit: int) -> tuple[list[dic
         query = query.where(col(Job.id) < wanted.before)
     rows = session.exec(query).all()
     page = rows[:limit]
-    counts = _task_counts(session, [row.id or 0 for row in page])
+    numbers = [row.id or 0 for row in page]
+    counts, overrides = _task_counts(session, numbers), _overrides(session, numbers)
     cursor = f"{page[-1].id:05d}" if len(rows) > limit and page else None
-    return [job_entry(row, counts[row.id or 0]) for row in page], cursor
+    return [job_entry(row, counts[row.id or 0], overrides.get(row.id or 0)) for row in page], cursor
 
 
-def job_entry(row: Job, tasks: dict[str, int]) -> dict[str, Any]:
-    """A job as it stands in a list. `jobs-status` is the first design's spelling of `status`."""
+def job_entry(row: Job, tasks: dict[str, int], override: int | None) -> dict[str, Any]:
+    """A job as it stands in a list: its priority is the one that counts, a person's `override` before all others.
+
+    `jobs-status` is the first design's spelling of `status`.
+    """
+    priority, _source = effective_priority(row.priority, row.tracked_priority, override)
     return {
         "jobID": f"{row.id:05d}",
         "name": row.name,
         "jobs-status": row.status,
         "status": row.status,
         "reason": row.reason,
-        "priority": row.priority,
+        "priority": priority,
         "user": row.owner,
         "shot": row.shot,
         "project": row.tracking.get("project"),
@@ -97,7 +104,7 @@ def show_job(session: Session, job: int) -> dict[str, Any]:
     needs = session.exec(select(JobDependency).where(JobDependency.job == job).order_by(col(JobDependency.needs))).all()
     published = session.exec(select(func.count()).select_from(Frame).where(Frame.job_id == job)).one()
     return {
-        **job_entry(row, _sum(steps)),
+        **job_entry(row, _sum(steps), _overrides(session, [job]).get(job)),
         "frames_published": int(published),
         "scene": row.payload.get("scene"),
         "scene_version": row.scene.get("version"),
@@ -134,6 +141,11 @@ def _task_counts(session: Session, jobs: Sequence[int]) -> dict[int, dict[str, i
         for step in session.exec(select(Step).where(col(Step.job_id).in_(jobs))).all():
             by_job[step.job_id].append(step)
     return {job: _sum(by_job[job]) for job in jobs}
+
+
+def _overrides(session: Session, jobs: Sequence[int]) -> dict[int, int]:
+    query = select(PriorityOverride.job_id, PriorityOverride.priority).where(col(PriorityOverride.job_id).in_(jobs))
+    return dict(session.exec(query).all())
 
 
 def _sum(steps: Iterable[Step]) -> dict[str, int]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
+import zoneinfo
 from pathlib import Path
 from typing import Any, Literal
 
 import platformdirs
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from scheduler.settings.section import Section
 from scheduler.settings.tracking import ShotGridSettings
@@ -46,6 +48,9 @@ class FarmSettings(Section):
     """`[farm]`: the rhythm of leases and the patience with failures."""
 
     name: str = Field(default="outfield", max_length=100, description="the farm's name")
+    time_zone: str | None = Field(
+        default=None, description="the studio's time zone for rules, e.g. Europe/Berlin; none: this machine's"
+    )
     lease_s: float = Field(default=20.0, gt=0, description="how long a lease lasts")
     renew_s: float = Field(default=6.0, gt=0, description="how often a worker renews")
     grace_s: float = Field(default=10.0, ge=0, description="grace given to a late renewal")
@@ -57,6 +62,14 @@ class FarmSettings(Section):
     keep_blobs_days: float = Field(default=30.0, gt=0, description="how long unused blobs are kept")
     keep_idempotency_days: float = Field(default=7.0, gt=0, description="how long idempotency keys are kept")
     join_code_s: float = Field(default=3600.0, gt=0, description="how long a join code is valid")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str | None) -> str | None:
+        if name and name not in zoneinfo.available_timezones():
+            near = difflib.get_close_matches(name, zoneinfo.available_timezones(), n=1)
+            raise ValueError(f"there is no time zone {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+        return name
 
 
 class ImagingSettings(Section):

@@ -145,17 +145,30 @@ DEPENDENCIES_MET = Query("UPDATE job_dependency SET met = true WHERE needs = ? A
 # What the tick plans over: every step that could be leased from, with what changes. Few rows, and narrow ones.
 PLANNABLE = Query(
     """
-    SELECT step.id, step.job_id, step.level, step.ready, job.priority, job.submitted_at, job.waiting_on
-    FROM step JOIN job ON job.id = step.job_id WHERE job.status IN ('QUEUED', 'RUNNING')
+    SELECT step.id, step.ready, coalesce(priority_override.priority, job.tracked_priority, job.priority),
+    job.submitted_at, job.waiting_on, job.boost,
+    CASE WHEN job.deadline < job.tracked_deadline THEN job.deadline
+    ELSE coalesce(job.tracked_deadline, job.deadline) END,
+    job.tracked_at
+    FROM step JOIN job ON job.id = step.job_id LEFT JOIN priority_override ON priority_override.job_id = job.id
+    WHERE job.status IN ('QUEUED', 'RUNNING')
     AND step.ready + step.blocked + step.leased > 0
     """
+)
+
+# What the tracker has said of a job; read again when `tracked_at` or what counts of it has changed.
+TOLD = Query(
+    "SELECT tracked_at, tracked_priority, tracked_deadline, tracked_hold, tracked_source FROM job WHERE id = ?"
 )
 
 # What never changes of a step; read once and remembered.
 CARD = Query(
     """
     SELECT step.kind, step.level, step.final, job.id, job.name, job.renderer, job.format, job.settings,
-    job.scene, job.requires, job.pools, job.timeout_s
+    job.scene, job.requires, job.pools, job.timeout_s, job.owner, job.project, job.shot, job.cloud, job.tracking,
+    job.metadata, job.frame_count,
+    (SELECT sum(s.blocked + s.ready + s.leased + s.succeeded + s.failed + s.canceled) FROM step s
+    WHERE s.job_id = job.id)
     FROM step JOIN job ON job.id = step.job_id WHERE step.id = ?
     """
 )

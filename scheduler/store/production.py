@@ -17,7 +17,7 @@ from sqlmodel import Field, SQLModel
 class TrackedEntity(SQLModel, table=True):
     """A cached entity of production's tracker. `data` holds the fields that the mapping asks for, as the wire has them.
 
-    `gone` entities were deleted there, or belong to an archived project.
+    `gone` entities were deleted there; a project also when it was archived.
     """
 
     __tablename__ = "tracked_entity"

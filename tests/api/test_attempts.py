@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from typing import Any
 
@@ -165,3 +166,19 @@ def test_progress_is_live(served: ServedFarm, lease: Lease) -> None:
     (held,) = served.data("GET", f"/workers/{served.worker}")["running"]
     assert (task["progress"], task["note"]) == (listed["progress"], listed["note"]) == (0.25, "sample 4/16")
     assert (held["task"], held["progress"]) == (lease.task, 0.25)
+
+
+def test_a_log_on_a_full_disk_is_refused_in_words(
+    served: ServedFarm, lease: Lease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path, headers = f"/attempts/{lease.task}.{lease.attempt}/log?offset=0", {"X-Lease-Secret": lease.secret}
+    with monkeypatch.context() as patch:
+        patch.setattr("scheduler.service.staging._append", full)
+        refused = served.call("POST", path, "worker", content=b"line\n", headers=headers)
+    taken = served.call("POST", path, "worker", content=b"line\n", headers=headers)
+
+    assert (refused.status_code, refused.json()["data"]["code"]) == (507, "storage_full")
+    assert taken.status_code == 200

@@ -21,6 +21,9 @@ FILLED = {
     "attempt": "1.1",
     "name": "a.png",
     "token": "x",
+    "message": "99999",
+    "version": "99999",
+    "user": "nobody",
 }
 REFUSED = {401, 403}
 

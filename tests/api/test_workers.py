@@ -109,6 +109,19 @@ def test_last_seen_is_live(served: ServedFarm) -> None:
     assert (worker["load"], worker["last_seen_at"]) == (0.5, "2026-01-01T00:01:40.000Z")
 
 
+def test_a_worker_that_takes_nothing_says_why_and_so_does_the_job(served: ServedFarm) -> None:
+    reason = "only 0.3 GiB are free in /scratch"
+    served.data("POST", f"/workers/{served.worker}/sync", "worker", json={"blocked": reason})
+    job = served.submit()
+
+    assert served.data("GET", f"/workers/{served.worker}")["blocked"] == reason
+    assert reason in served.data("GET", f"/jobs/{job}/why")["waiting"][0]["reason"]
+
+    served.data("POST", f"/workers/{served.worker}/sync", "worker", json={})
+    assert served.data("GET", f"/workers/{served.worker}")["blocked"] == ""
+    assert reason not in served.data("GET", f"/jobs/{job}/why")["waiting"][0]["reason"]
+
+
 REPORT = b'{"task": %d, "attempt": 1, "secret": "%b", "outcome": "done"}'
 BAD_SYNCS = {
     b"": "not_json",

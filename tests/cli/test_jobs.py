@@ -95,8 +95,14 @@ def test_why_tells_rank_route_and_reasons(on: Run, fake: FakeRest) -> None:
             "pools": [{"pool": "onprem", "allowed": False, "reason": "no_worker", "detail": "blender", "score": 0}],
         },
         "waiting": [{"reason": "no worker is here", "tasks": 12}],
-        "estimate": {"finish": None},
+        "estimate": {"finish": None, "basis": "no frame of this scene yet"},
+        "tracking": {"source": "shotgrid", "says": "Task.sg_priority_1 is 1_Tier", "age_s": 400.0, "stale": True},
+        "override": {"priority": 50, "author": "ana", "reason": "dailies", "expires_at": None},
         "failures": [{"message": "no camera", "tasks": 1}],
+    }
+    fake.answers["GET /jobs/7/why"]["rank"] |= {"deadline": "2026-12-01T18:00:00Z", "slack_s": -7300.0}
+    fake.answers["GET /tasks/9/why"] = fake.answers["GET /jobs/7/why"] | {
+        "task": {"task": 9, "status": "LEASED", "reason": "runs on w1"}
     }
 
     out = on("why", "7").stdout
@@ -106,3 +112,8 @@ def test_why_tells_rank_route_and_reasons(on: Run, fake: FakeRest) -> None:
     assert "12" in out
     assert "no worker is here" in out
     assert "no camera" in out
+    assert "set to 50 by ana: dailies" in out
+    assert "2026-12-01T18:00:00Z, late by 2 h" in out
+    assert "no frame of this scene yet" in out
+    assert "Task.sg_priority_1 is 1_Tier; heard 6 min ago, stale" in out
+    assert "9 LEASED: runs on w1" in on("why", "7", "--task", "9").stdout

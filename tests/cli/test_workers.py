@@ -13,7 +13,8 @@ Run = Callable[..., Result]
 
 WORKER: dict[str, Any] = {
     "worker": "w1", "name": "node-1", "pool": "onprem", "host": "", "status": "ACTIVE", "drain": False, "slots": 2,
-    "running": [{"task": 3}], "load": 0.5, "registered_at": None, "last_seen_at": None,
+    "running": [{"task": 3}], "load": 0.5, "blocked": "", "registered_at": None, "last_seen_at": None,
+    "owner": "ada", "rating": 1.25, "rated_at": None, "succeeded": 20, "failed": 0, "reliability": 0.975,
     "capabilities": {"vcpus": 8, "memory_gib": 15.6, "gpus": 0, "tags": ["linux"], "renderers": {"blender": ["3.4.1"]}},
 }  # fmt: skip
 
@@ -29,8 +30,13 @@ def test_workers(on: Run, fake: FakeRest) -> None:
     fake.answers["POST /workers/w1/drain"] = WORKER
 
     row = last_line(on("workers"))
-    assert row == ["w1", "node-1", "onprem", "ACTIVE", "1/2", "8", "16", "GiB", "0", "blender", "3.4.1"]
+    assert row == [
+        "w1", "node-1", "onprem", "ACTIVE", "1/2", "8", "16", "GiB", "0", "1.25", "97.5%", "blender", "3.4.1",
+    ]  # fmt: skip
     assert "linux" in on("workers", "w1").stdout
+    fake.answers["GET /workers/w1"] = WORKER | {"blocked": "the disk is full"}
+    blocked = on("workers", "w1").stdout
+    assert "BLOCKED" in blocked and "the disk is full" in blocked
     assert on("drain", "w1").exit_code == 0
     assert on("enable", "w2").exit_code == 3
 

@@ -28,7 +28,6 @@ from scheduler.clock import ManualClock
 from scheduler.imaging.facts import Verdict
 from scheduler.protocol.work import Lease
 from scheduler.service.identity import Role
-from scheduler.service.services import Services
 from scheduler.settings import FarmSettings, LimitSettings, ServerSettings, Settings
 from scheduler.store.tables import Frame
 
@@ -134,19 +133,13 @@ class ServedFarm(LooseFarm):
 
     def _open(self) -> None:
         super()._open()
-        self.imaging = PaintingImaging()
-        self.services = Services(
-            farm=self.farm,
-            identity=self.identity,
-            leasing=self.leasing,
-            staging=self.staging,
-            publisher=self.publisher,
-            imaging=self.imaging,  # type: ignore[arg-type]
-            farm_id="test-farm",
-            started_at=self.farm.now_s(),
-        )
         self.app = make_app(self.services)
         self.client = self.new_client()
+
+    def make_imaging(self) -> PaintingImaging:
+        """What paints instead of decoding."""
+        self.imaging = PaintingImaging()
+        return self.imaging
 
     def new_client(self) -> httpx.AsyncClient:
         """A client that goes straight into the app."""

@@ -11,18 +11,14 @@ from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
+from scheduler.bootstrap.assembling import assemble
 from scheduler.clock import ManualClock
 from scheduler.imaging.facts import Expectation, ImageFacts, Verdict
 from scheduler.protocol.work import Lease, OutputFile, Report, SyncReply, SyncRequest
 from scheduler.protocol.workers import Capabilities, WorkerHello
-from scheduler.service.farm import Farm
-from scheduler.service.identity import Identity, Role
-from scheduler.service.leasing import Leasing
-from scheduler.service.live import Live
-from scheduler.service.publishing import Publisher
+from scheduler.service.identity import Role
 from scheduler.service.registering import register_worker
 from scheduler.service.restoring import restore
-from scheduler.service.staging import Staging
 from scheduler.service.submitting import submit_job
 from scheduler.service.validating import validate_payload
 from scheduler.settings import FarmSettings, LimitSettings, ServerSettings, Settings
@@ -64,9 +60,14 @@ async def body(data: bytes) -> AsyncIterator[bytes]:
 
 
 class LooseFarm:
-    """One scheduler on one data folder; `restart` kills it and starts another."""
+    """One scheduler on one data folder; `restart` kills it and starts another.
 
-    def __init__(self, data: Path, database: str | None = None, **farm: Any) -> None:
+    `sections` are further sections of the settings, by name; the rest are settings of `[farm]`.
+    """
+
+    def __init__(
+        self, data: Path, database: str | None = None, *, sections: dict[str, Any] | None = None, **farm: Any
+    ) -> None:
         self.runner = asyncio.Runner()
         self.clock = ManualClock()
         limits = LimitSettings(free_min_bytes=0)
@@ -74,20 +75,24 @@ class LooseFarm:
             server=ServerSettings(data=data, database=database, output_roots=(data,)),
             farm=FarmSettings(**farm),
             limits=limits,
+            **(sections or {}),
         )
         self._open()
 
     def _open(self) -> None:
         self.store = Store(self.settings.server.data, self.settings.server.database)
-        self.farm = Farm(self.store, self.clock, self.settings, Live())
-        self.identity = Identity(self.farm)
-        self.identity.load()
-        self.publisher = Publisher(self.farm, TrustingImaging())
-        self.leasing = Leasing(self.farm, self.publisher.on_delivered)
-        self.staging = Staging(self.farm)
-        self.tick = Tick(self.farm)
+        imaging: Any = self.make_imaging()
+        self.services = assemble(self.store, self.settings, self.clock, imaging, farm_id="test-farm")
+        self.farm, self.identity = self.services.farm, self.services.identity
+        self.publisher, self.leasing = self.services.publisher, self.services.leasing
+        self.staging = self.services.staging
+        self.tick = Tick(self.farm, self.services.surveyor)
         restore(self.farm)
         self.publish_pending()
+
+    def make_imaging(self) -> Any:
+        """What decodes files; tests that need another one say so."""
+        return TrustingImaging()
 
     def publish_pending(self) -> None:
         """Take up what a restart interrupted."""
@@ -113,14 +118,16 @@ class LooseFarm:
         self.store.close()
         self.runner.close()
 
-    def join(self, name: str = "w", **capabilities: Any) -> str:
+    def join(self, name: str = "w", *, pool: str = "onprem", slots: int = 4, **capabilities: Any) -> str:
         """A new worker; returns its id."""
 
         async def join() -> str:
             _id, code = await self.identity.new_token(name, Role.JOIN)
             machine = Capabilities(**({"vcpus": 8, "memory_gib": 16, "renderers": RENDERERS} | capabilities))
             welcome = await register_worker(
-                self.farm, self.identity, WorkerHello(join=code, name=name, slots=4, capabilities=machine)
+                self.farm,
+                self.identity,
+                WorkerHello(join=code, name=name, pool=pool, slots=slots, capabilities=machine),
             )
             await self.tick.run()
             return welcome.worker

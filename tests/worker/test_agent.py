@@ -314,6 +314,7 @@ def test_a_worker_without_disk_space_asks_for_nothing(fake: FakeScheduler, tmp_p
     with WorkerRig(fake, tmp_path, scratch_min_free_gib=1e9) as rig:
         fake.wait_for(lambda: fake.parked_want() == 0)
         assert "free some, or lower scratch_min_free_gib" in rig.agent.state.blocked
+        fake.wait_for(lambda: any(sync.blocked == rig.agent.state.blocked for _, sync in fake.seen.syncs))
         assert all(sync.want == 0 for _, sync in fake.seen.syncs)
 
 

@@ -1,4 +1,4 @@
-"""Ripple, retry, doubt, expiry, rank: each a pure function, each with its rules."""
+"""Ripple, retry, doubt, expiry: each a pure function, each with its rules."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduler.domain.expiry import LeaseView, Rhythm, expired, next_sync_s
-from scheduler.domain.ranking import RankInput, rank
 from scheduler.domain.retrying import (
     FAST_FAILURES_MAX,
     PROBATION_FIRST_S,
@@ -131,25 +130,3 @@ def test_the_sync_interval_stretches_with_the_farm_but_stays_within_the_lease():
     assert next_sync_s(1, rhythm, syncs_per_s_max=1000) == 6
     assert next_sync_s(10_000, rhythm, syncs_per_s_max=1000) == 10
     assert next_sync_s(1_000_000, rhythm, syncs_per_s_max=1000) == 15
-
-
-inputs = st.builds(
-    RankInput, st.integers(1, 50), st.integers(1, 50), st.integers(0, 100), st.floats(0, 1e6), st.integers(0, 2)
-)
-
-
-@given(st.lists(inputs, max_size=20, unique_by=lambda row: row.step), st.randoms())
-def test_rank_is_priority_then_age_whatever_the_order_they_come_in(rows, random):
-    ordered = rank(rows, 1e6)
-    shuffled = list(rows)
-    random.shuffle(shuffled)
-    assert rank(shuffled, 1e6) == ordered
-    priorities = [place.parts["priority"] for place in ordered]
-    assert priorities == sorted(priorities, reverse=True)
-    for place in ordered:
-        assert place.score == pytest.approx(sum(place.parts.values()))
-
-
-def test_merges_go_before_renders_of_the_same_job():
-    first, second = rank([RankInput(1, 1, 50, 0, 0), RankInput(2, 1, 50, 0, 1)], 0)
-    assert (first.step, second.step) == (2, 1)

@@ -1,11 +1,10 @@
-"""The fast forward of the queue: known answers, invariants, and its speed."""
+"""The fast forward of the queue: known answers, invariants, and a long queue."""
 
 from __future__ import annotations
 
 import heapq
 import math
 import random
-from time import process_time
 
 import pytest
 from hypothesis import given
@@ -229,10 +228,8 @@ def test_ten_thousand_steps_on_five_hundred_slots() -> None:
     rng = random.Random(1)
     queue = [step(number, rng.randint(1, 200), about(rng.lognormvariate(5, 1))) for number in range(10_000)]
     group = {"home": SlotGroup(500)}
-    spent: list[float] = []
-    for _ in range(3):
-        started = process_time()
-        assert len(forecast(queue, group, 0.0)) == 10_000
-        spent.append(process_time() - started)
 
-    assert min(spent) < 0.5  # a fraction of it on a machine that does nothing else; see benchmarks/estimates.py
+    told = forecast(queue, group, 0.0)
+
+    assert len(told) == 10_000
+    assert all(0.0 < found.low_s <= found.finish_s <= found.high_s for found in told.values())

@@ -11,7 +11,6 @@ from scheduler.domain.states import AttemptStatus, JobStatus, TaskStatus
 from scheduler.errors import Unavailable
 from scheduler.protocol.work import Report, Running
 from scheduler.service.controlling import cancel_job, pause_job, remove_job, resume_job, retry_job
-from scheduler.service.explaining import why_job
 from scheduler.service.keeping import keep_house
 from scheduler.service.registering import drain_worker, enable_worker
 from scheduler.store.store import Store
@@ -107,7 +106,7 @@ def test_people_act(farm):
     running = [Running(lease.task, lease.attempt) for lease in leases]
     assert [ref.task for ref in farm.sync(worker, running=running).cancel] == [lease.task for lease in leases]
     farm.run(retry_job(farm.farm, job, "me"))
-    why = farm.run(why_job(farm.farm, other))
+    why = farm.run(farm.services.explainer.why_job(other))
     assert why["waiting"] == [{"reason": "waits for job 00001 to succeed", "tasks": 1}]
     farm.run(farm.tick.run())
     for lease in farm.sync(worker, want=4).leases:

@@ -22,6 +22,7 @@ from scheduler.domain.states import TERMINAL_JOBS, AttemptStatus, JobStatus, Tas
 from scheduler.errors import Conflict, NotFound
 from scheduler.protocol.work import Lease, Report, Running
 from scheduler.service import controlling
+from scheduler.service.overriding import prioritise_job
 from scheduler.store.tables import Attempt, Frame, Job, Step, Task
 
 COLUMNS = {status: status.value.lower() for status in TaskStatus}
@@ -177,7 +178,7 @@ class FarmMachine(RuleBasedStateMachine):
     @rule(job=jobs, priority=st.integers(0, 100))
     def a_priority_changes(self, job, priority):
         with contextlib.suppress(NotFound):
-            self.farm.run(controlling.prioritise_job(self.farm.farm, job, priority, "someone"))
+            self.farm.run(prioritise_job(self.farm.farm, job, priority, "someone"))
 
     @rule()
     def the_scheduler_is_restarted(self):

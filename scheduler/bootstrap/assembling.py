@@ -1,0 +1,95 @@
+"""Making the parts of one scheduler and handing each what it needs. Nothing is started here."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from scheduler.clock import Clock
+from scheduler.imaging.filming import Filming
+from scheduler.imaging.pool import ImagingPool
+from scheduler.priorities.delivering import Courier, make_courier
+from scheduler.priorities.outbox import make_outbox
+from scheduler.priorities.syncing import Tracker
+from scheduler.service.costing import prices
+from scheduler.service.explaining import Explainer
+from scheduler.service.farm import Farm
+from scheduler.service.following import Following
+from scheduler.service.forecasting import Forecaster
+from scheduler.service.identity import Identity
+from scheduler.service.learning import Estimator
+from scheduler.service.leasing import Leasing
+from scheduler.service.live import Live
+from scheduler.service.publishing import Publisher
+from scheduler.service.rulekeeping import load_rules
+from scheduler.service.services import Services
+from scheduler.service.staging import Staging
+from scheduler.service.surveying import Surveyor
+from scheduler.settings import Settings
+from scheduler.store.store import Store
+
+
+class TrackerFactory(Protocol):
+    """Makes the tracker of a farm; tests put their own in its place."""
+
+    def __call__(self, store: Store, settings: Settings, clock: Clock) -> Tracker | None:
+        """The tracker, or None where the settings name none."""
+        ...
+
+
+def make_tracker(store: Store, settings: Settings, clock: Clock) -> Tracker | None:
+    """The tracker that the settings name, if they do."""
+    return Tracker(store, settings.shotgrid, clock) if settings.shotgrid.url is not None else None
+
+
+def assemble(
+    store: Store, settings: Settings, clock: Clock, imaging: ImagingPool, *, farm_id: str,
+    tracker: TrackerFactory = make_tracker,
+) -> Services:  # fmt: skip
+    """All parts of one scheduler, in memory as the store has it.
+
+    Raises:
+        Refused: the rules of the settings are wrong.
+    """
+    farm = Farm(store, clock, settings, Live())
+    farm.tracker = tracker(store, settings, clock)
+    farm.outbox = make_outbox(settings.shotgrid, farm_id)
+    load_rules(farm)
+    identity = Identity(farm)
+    identity.load()
+    estimator = Estimator(settings.estimates)
+    forecaster = Forecaster(farm, estimator)
+    surveyor = Surveyor(farm, forecaster)
+    following = Following(farm, farm.tracker)
+    publisher = Publisher(farm, imaging, estimator)
+    return Services(
+        farm=farm,
+        identity=identity,
+        leasing=Leasing(farm, publisher.on_delivered),
+        staging=Staging(farm),
+        publisher=publisher,
+        imaging=imaging,
+        estimator=estimator,
+        forecaster=forecaster,
+        surveyor=surveyor,
+        following=following,
+        courier=_courier(farm, imaging),
+        explainer=Explainer(farm, surveyor, forecaster, following),
+        farm_id=farm_id,
+        started_at=farm.now_s(),
+    )
+
+
+def _courier(farm: Farm, imaging: ImagingPool) -> Courier | None:
+    """Who brings the outbox's messages to the tracker, where there is an outbox."""
+    if farm.outbox is None:
+        return None
+    settings = farm.settings
+    return make_courier(
+        settings.shotgrid,
+        store=farm.store,
+        clock=farm.clock,
+        previews=imaging,
+        movies=Filming(memory_max_bytes=settings.imaging.memory_max_bytes),
+        prices=prices(settings.pools),
+        farm_name=settings.farm.name,
+    )

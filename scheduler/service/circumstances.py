@@ -1,0 +1,62 @@
+"""What ranking and routing need of the farm at one moment, beside the queue itself: a snapshot, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from scheduler.domain.forecasting import Forecast
+from scheduler.domain.ranking import Policy
+from scheduler.routing.facts import Facts
+from scheduler.routing.route import Pool
+from scheduler.settings import PolicySettings
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a job has left: seconds of all its tasks together and of one frame, on the reference machine."""
+
+    work_s: float
+    frame_s: float
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """The farm at `now_s` (seconds since the epoch).
+
+    `use` maps projects to their part of the farm's recent use; `forecasts` and `work` are by job, as last foretold;
+    `home` are the forecasts if every job stayed at home, `foretold` the jobs that were in them: one that was
+    and has no finish there never finishes there. `shared` are the facts that are the same for all jobs.
+    """
+
+    now_s: float
+    pools: tuple[Pool, ...] = ()
+    policy: Policy = field(default_factory=Policy)
+    use: Mapping[str, float] = field(default_factory=dict[str, float])
+    forecasts: Mapping[int, Forecast] = field(default_factory=dict[int, Forecast])
+    home: Mapping[int, Forecast] = field(default_factory=dict[int, Forecast])
+    foretold: frozenset[int] = frozenset()
+    work: Mapping[int, Work] = field(default_factory=dict[int, Work])
+    shared: Facts = field(default_factory=Facts)
+
+    def slack_s(self, job: int, deadline_s: float | None) -> float | None:
+        """Seconds to spare if the job goes on as foretold, negative if it will be late; None without a deadline.
+
+        A job that nobody can foretell has the time until its deadline to spare.
+        """
+        if deadline_s is None:
+            return None
+        found = self.forecasts.get(job)
+        return deadline_s - (found.finish_s if found is not None else self.now_s)
+
+
+def policy_of(settings: PolicySettings) -> Policy:
+    """The ranking formula's weights as the settings have them."""
+    return Policy(
+        deadline_points=settings.deadline_points,
+        deadline_horizon_s=settings.deadline_horizon_s,
+        share_points=settings.share_points,
+        shares=settings.shares,
+        age_points_per_day=settings.age_points_per_day,
+        boost_weight=settings.boost_weight,
+    )

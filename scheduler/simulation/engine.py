@@ -1,0 +1,312 @@
+"""The replay: a virtual clock that jumps from event to event, workers that take what the plan gives them.
+
+The plan is made as on the farm (rank, route) whenever something has changed or it has grown old, and only if somebody
+could take something. Deterministic: the same workload, variant and options give the same outcome to the last byte.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+from scheduler.domain.retrying import FailureClass
+from scheduler.protocol.traces import Change, WorkerLine
+from scheduler.routing.caps import keys_in, room_in
+from scheduler.simulation.agenda import Agenda
+from scheduler.simulation.fleet import Fleet, Kind, SimLease, SimPool, SimWorker
+from scheduler.simulation.foresight import Foresight
+from scheduler.simulation.meter import Meter
+from scheduler.simulation.options import Options, fails_after, pace_of
+from scheduler.simulation.outcome import Outcome
+from scheduler.simulation.planner import Planner, Variant
+from scheduler.simulation.queueing import JobRun, StepRun, job_runs
+from scheduler.simulation.sharing import Sharing
+from scheduler.simulation.workload import Workload
+
+STALL_S = 8 * 86_400.0
+"""So long the replay goes on without anything happening: rules may hold work back for a night, or for a week."""
+
+STALLED_TICK_S = 900.0
+"""How often a farm on which nothing happens looks whether its rules let work go on."""
+
+RUNNING_LEFT = 0.5
+"""Part that a task which runs at second 0 is taken to have left."""
+
+
+def simulate(work: Workload, variant: Variant, options: Options | None = None) -> Outcome:
+    """Replay a workload under one variant."""
+    return Replay(work, variant, options or Options()).run()
+
+
+class Replay:
+    """One run of one variant."""
+
+    def __init__(self, work: Workload, variant: Variant, options: Options) -> None:
+        self._work, self._variant, self._options = work, variant, options
+        pace = pace_of(work, options)
+        self._interval_s = pace.plan_s
+        self._fleet = Fleet(work.trace, work.renderers, pace.bin_s)
+        foresight = Foresight(pace.forecast_s, options.estimator)
+        ordering = variant.ordering
+        sharing = Sharing(ordering.share_half_life_s, options.use_slot_s) if ordering.policy.shares else None
+        self._planner = Planner(variant, self._fleet, work.trace.farm.origin, foresight, sharing)
+        self._meter = Meter(self._fleet, pace.bin_s, sharing, record_leases=options.record_leases)
+        self._agenda = Agenda()
+        self._progress_s = 0.0
+        self._planned_s = -math.inf
+        self._ticking, self._stale, self._all_hungry = False, True, True
+        self._hungry: dict[SimWorker, None] = {}
+        self._jobs = job_runs(work.jobs)
+        self._waiters: dict[str, list[JobRun]] = {}
+        self._active: dict[JobRun, None] = {}
+
+    def run(self) -> Outcome:
+        """From second 0 until nothing more happens."""
+        self._schedule()
+        if self._agenda:
+            self._agenda.step()
+            self._resume_running()
+            self._dispatch()
+        while self._agenda:
+            self._agenda.step()
+            self._dispatch()
+        return self._meter.outcome(self._variant.name, self._jobs, self._progress_s)
+
+    def _schedule(self) -> None:
+        at = self._agenda.at
+        at(0.0, self._tick)
+        for worker in self._work.trace.workers:
+            at(worker.joined_s, partial(self._join, worker))
+        for job in self._jobs:
+            line = job.work.line
+            for needed in line.depends_on:
+                self._waiters.setdefault(needed, []).append(job)
+            at(line.submitted_s, partial(self._submit, job))
+            for change in line.changes:
+                at(max(change.at_s, line.submitted_s), partial(self._change, job, change))
+            if line.canceled_s is not None:
+                at(max(line.canceled_s, line.submitted_s), partial(self._end_job, job, "CANCELED"))
+
+    # ---- Jobs ------------------------------------------------------------------------------------------------------
+
+    def _submit(self, job: JobRun) -> None:
+        job.submitted = True
+        self._active[job] = None
+        self._meter.waiting(job, self._agenda.now_s, job.left)
+        self._stale = True
+
+    def _change(self, job: JobRun, change: Change) -> None:
+        if change.priority is not None:
+            job.priority = change.priority
+        if change.deadline_s is not None and not job.ended:
+            job.deadline_s = job.outcome.deadline_s = change.deadline_s
+        if change.hold is not None:
+            job.hold = change.hold
+        self._stale = True
+
+    def _end_job(self, job: JobRun, status: str) -> None:
+        if job.ended:
+            return
+        now_s = self._agenda.now_s
+        for lease in self._fleet.leases_of(job) if job.leased else ():
+            self._let_go(lease, wasted=True)
+            lease.step.drop()
+            self._meter.waiting(job, now_s, 1)
+        self._meter.waiting(job, now_s, -job.left)
+        job.end(now_s, status)
+        self._active.pop(job, None)
+        self._progress_s, self._stale = now_s, True
+        for waiter in self._waiters.get(job.outcome.job, ()) if status == "SUCCEEDED" else ():
+            waiter.waits_for.discard(job.outcome.job)
+            self._planned_s = -math.inf  # whoever was waited for should be followed at once
+
+    # ---- Workers ---------------------------------------------------------------------------------------------------
+
+    def _join(self, line: WorkerLine) -> None:
+        kind = self._fleet.kind(line.pool, line.machine)
+        for number in range(line.count):
+            name = line.worker if line.count == 1 else f"{line.worker}-{number + 1}"
+            worker = self._fleet.join(name, kind, self._agenda.now_s)
+            self._hungry[worker] = None
+            if line.left_s is not None:
+                self._agenda.at(line.left_s, partial(self._leave, worker))
+        self._stale = True
+
+    def _leave(self, worker: SimWorker) -> None:
+        """A worker goes, whatever it was doing; its tasks are lost and done again."""
+        leases = list(worker.leases)
+        for lease in leases:
+            self._let_go(lease, wasted=True)
+        self._hungry.pop(worker, None)
+        self._fleet.leave(worker, self._agenda.now_s)
+        for lease in leases:
+            self._failed(lease, FailureClass.LOST)
+        self._stale = True
+
+    def _scale(self) -> None:
+        """Launch workers in the pools that can grow, for ready tasks that are routed there and have found no worker."""
+        now_s = self._agenda.now_s
+        for pool in self._fleet.growing():
+            kind = self._fleet.kind(pool.spec.name, pool.machine)
+            tasks = sum(len(step.ready) for step in self._planner.queue_of(kind) if step.job.leasable)
+            room = pool.spec.workers_max - pool.workers - pool.booting
+            for _ in range(min(room, -(-tasks // kind.slots) - pool.booting)):
+                name = pool.launch(now_s)
+                self._agenda.after(pool.spec.boot_s, partial(self._booted, pool, name))
+
+    def _booted(self, pool: SimPool, name: str) -> None:
+        pool.booting -= 1
+        now_s = self._agenda.now_s
+        kind = self._fleet.kind(pool.spec.name, pool.machine)
+        worker = self._fleet.join(name, kind, now_s, on_demand=True)
+        self._hungry[worker] = None
+        self._stale = True
+        self._agenda.after(pool.spec.idle_s, partial(self._retire, worker, now_s))
+
+    def _retire(self, worker: SimWorker, idle_since_s: float) -> None:
+        """A worker that came on demand goes when it has had nothing to do for long enough."""
+        there = worker in self._fleet.pools[worker.kind.pool].members
+        if there and not worker.leases and worker.idle_since_s == idle_since_s:
+            self._leave(worker)
+
+    # ---- The plan --------------------------------------------------------------------------------------------------
+
+    def _look_again(self) -> None:
+        """Somebody could work and something is ready: time alone may bring them together, while rules depend on it."""
+        if not self._agenda:
+            stalled = self._agenda.now_s - self._progress_s >= STALL_S
+            if stalled or not self._planner.depends_on_time:
+                return
+        self._ticking = True
+        self._agenda.after(self._interval_s if self._agenda else max(self._interval_s, STALLED_TICK_S), self._tick)
+
+    def _tick(self) -> None:
+        self._ticking = False
+
+    def _dispatch(self) -> None:
+        """Everybody who has a free slot takes what the plan gives."""
+        growing = bool(self._fleet.growing())
+        kinds = [kind for kind in self._fleet.kinds if kind.open]
+        if not self._active or not (growing or kinds):
+            self._hungry.clear()
+            return
+        now_s = self._agenda.now_s
+        fresh = (self._stale and not self._options.sparing) or now_s - self._planned_s >= self._interval_s
+        if fresh:
+            self._planner.plan(self._active, self._meter.held, now_s)
+            self._stale, self._all_hungry, self._planned_s = False, True, now_s
+            self._meter.plans += 1
+        for kind in kinds:
+            self._serve(kind)
+        self._hungry.clear()
+        self._all_hungry = False
+        if growing and fresh:
+            self._scale()
+        if not self._ticking and any(step.ready for job in self._active for step in job.steps):
+            self._look_again()
+
+    def _serve(self, kind: Kind) -> None:
+        workers = kind.open if self._all_hungry else [w for w in self._hungry if w.kind is kind and w.free > 0]
+        queue = self._planner.queue_of(kind)
+        for worker in list(workers):
+            if self._feed(worker, kind, queue):
+                continue
+            # Nothing is ready, or even an idle machine of this kind can take none of it: the others need not ask.
+            if kind.cursor >= len(queue) or not worker.leases:
+                break
+
+    def _feed(self, worker: SimWorker, kind: Kind, queue: list[StepRun]) -> int:
+        """A worker takes as much as it can, best first; returns how many tasks."""
+        place, taken = kind.cursor, 0
+        while worker.free and place < len(queue):
+            step = queue[place]
+            if not step.ready or not step.job.leasable:
+                if place == kind.cursor:
+                    kind.cursor += 1
+                place += 1
+                continue
+            count = min(worker.fits(step.job.work.needs), len(step.ready))
+            if step.caps:
+                room, _rule = room_in(step.caps, kind.pool, self._meter.capped, self._fleet.slot_counts())
+                count = count if room is None else min(count, room)
+            for _ in range(count):
+                self._lease(worker, step)
+            taken += count
+            place += 1
+        return taken
+
+    # ---- Leases ----------------------------------------------------------------------------------------------------
+
+    def _lease(self, worker: SimWorker, step: StepRun, part: float = 1.0) -> None:
+        seq, attempt = step.take()
+        lease = SimLease(step, seq, worker, self._agenda.now_s, attempt)
+        if step.caps:
+            lease.caps = keys_in(step.caps, worker.kind.pool)
+        worker.hold(lease, step.job.work.needs)
+        self._meter.begun(lease)
+        self._progress_s = lease.started_s
+        takes_s = part * step.work.seconds[seq] / worker.kind.rating
+        failed_part = fails_after(self._options, lease.name)
+        if failed_part is None:
+            self._agenda.after(takes_s, partial(self._finished, lease))
+        else:
+            self._agenda.after(takes_s * failed_part, partial(self._broke, lease))
+
+    def _finished(self, lease: SimLease) -> None:
+        if not lease.alive:
+            return
+        step = lease.step
+        self._let_go(lease, wasted=False)
+        self._progress_s = self._agenda.now_s
+        if step.finish(lease.seq):
+            self._more_ready()
+        if not step.job.left:
+            self._end_job(step.job, "SUCCEEDED")
+
+    def _broke(self, lease: SimLease) -> None:
+        if lease.alive:
+            self._let_go(lease, wasted=True)
+            self._failed(lease, FailureClass.USER)
+
+    def _failed(self, lease: SimLease, failure: FailureClass) -> None:
+        """An attempt has ended without a result: again, later, or never. A task that has failed fails its job."""
+        step, seq = lease.step, lease.seq
+        decision = step.fail(seq, failure, other_workers=True)
+        self._meter.waiting(step.job, self._agenda.now_s, 1)
+        if decision.retry:
+            self._agenda.after(decision.delay_s, partial(self._again, step, seq))
+        else:
+            self._end_job(step.job, "FAILED")
+
+    def _again(self, step: StepRun, seq: int) -> None:
+        if not step.job.ended:
+            step.ready.appendleft(seq)
+            self._more_ready()
+
+    def _let_go(self, lease: SimLease, *, wasted: bool) -> None:
+        """The slot is free again."""
+        lease.alive = False
+        worker, now_s = lease.worker, self._agenda.now_s
+        worker.let_go(lease, lease.step.job.work.needs)
+        self._hungry[worker] = None
+        self._meter.ended(lease, now_s, wasted=wasted)
+        if worker.on_demand and not worker.leases:
+            worker.idle_since_s = now_s
+            idle_s = self._fleet.pools[worker.kind.pool].spec.idle_s
+            self._agenda.after(idle_s, partial(self._retire, worker, now_s))
+
+    def _more_ready(self) -> None:
+        """A task became ready out of turn: everybody looks from the top again."""
+        self._all_hungry = True
+        for kind in self._fleet.kinds:
+            kind.cursor = 0
+
+    def _resume_running(self) -> None:
+        """Tasks that run already when the replay begins get their slots before anything is planned."""
+        by_name = {job.outcome.job: job for job in self._jobs}
+        for (name, index), count in self._options.running.items():
+            step, left = by_name[name].steps[index], count
+            for worker in self._fleet.fitting(step.job.work.needs):
+                while left and step.ready and worker.fits(step.job.work.needs):
+                    self._lease(worker, step, part=RUNNING_LEFT)
+                    left -= 1

@@ -1,0 +1,211 @@
+"""The running farm as `what_if` takes it: what is left of the queue, the workers, the policy and rules in force.
+
+It reads what others know (plan, forecasts, learned frame times) and changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from scheduler.domain.estimating import work_kind
+from scheduler.domain.splitting import StepPlan, split_job
+from scheduler.domain.states import WorkerStatus
+from scheduler.protocol.submission import NewJob
+from scheduler.protocol.traces import MachineSpec, PoolSpec
+from scheduler.routing.route import HOME_POOL
+from scheduler.service.circumstances import policy_of
+from scheduler.service.farm import Farm, iso
+from scheduler.service.forecasting import Forecaster, Outlook, StepOutlook
+from scheduler.service.learning import Estimator, facts_of
+from scheduler.service.planning import needs_of
+from scheduler.service.preparing import pools_or_refuse, prepare_job
+from scheduler.service.situating import place_of
+from scheduler.service.submitting import job_row
+from scheduler.service.surveying import Surveyor, studio_time
+from scheduler.service.viewing import reading
+from scheduler.service.wishing import wish_new_job
+from scheduler.simulation.planner import Variant
+from scheduler.simulation.variants import Ordering
+from scheduler.simulation.what_if import JOBS_MAX, FarmSnapshot, QueuedJob, QueuedWork, WhatIf, what_if
+from scheduler.store.production import PriorityOverride
+from scheduler.store.tables import Job, JobDependency, Worker
+
+NEW_JOB = "new"
+"""Name of the job that does not exist."""
+
+SHIFTS_TOLD_MAX = 100
+"""Jobs that are told to finish at another time, those that move most first."""
+
+NO_FINISH = "no estimate: no worker that it may use could take it, or the jobs it waits for do not end"
+
+
+async def finish_if(
+    farm: Farm, forecaster: Forecaster, estimator: Estimator, surveyor: Surveyor, *, payload: NewJob, owner: str
+) -> dict[str, Any]:
+    """When a job would finish if it were submitted now, and whom it would delay: `estimate`, `shifts`, `left_out`.
+
+    Raises:
+        Refused: whatever is wrong with the payload; nothing is stored in any case.
+    """
+    job = await new_job(farm, estimator, payload, owner)
+    snapshot = await snapshot_of(farm, forecaster, surveyor)
+    return told(await asyncio.to_thread(what_if, snapshot, job))
+
+
+async def new_job(farm: Farm, estimator: Estimator, payload: NewJob, owner: str) -> QueuedJob:
+    """A submission as a job of the queue, with what its frames are expected to take."""
+    pools = pools_or_refuse(payload.pools, farm.settings)
+    prepared = await asyncio.to_thread(prepare_job, payload, farm.settings, farm.store.blobs)
+    steps = await asyncio.to_thread(split_job, prepared.split)
+    row = job_row(prepared, owner, pools, farm.now_s())
+    wish_new_job(farm.tracker, row, farm.now_s())
+    depends_on = tuple(f"{need:05d}" for need in prepared.needs)
+    return _job(NEW_JOB, row, None, [_expected(step, row, estimator) for step in steps], depends_on)
+
+
+async def snapshot_of(farm: Farm, forecaster: Forecaster, surveyor: Surveyor) -> FarmSnapshot:
+    """The farm as it is now. A forecast is made if the last one does not know the whole queue."""
+    plan = farm.live.plan.steps
+    if not {planned.card.job for planned in plan} <= forecaster.last.seen:
+        await forecaster.run()
+    outlook = forecaster.last
+    order = list(dict.fromkeys([*(planned.card.job for planned in plan), *sorted(outlook.steps)]))[:JOBS_MAX]
+    levels = {planned.card.step: planned.card.level for planned in plan}
+    jobs = await reading(farm, lambda session: _jobs(session, order, outlook, levels))
+    settings = farm.settings
+    ordering = Ordering("farm", "policy", policy_of(settings.policy), settings.policy.share_half_life_s)
+    return FarmSnapshot(
+        now_s=farm.now_s(),
+        jobs=jobs,
+        workers=_workers(farm, await reading(farm, _ratings)),
+        variant=Variant("farm", ordering, farm.book),
+        pools=_pools(farm),
+        use=surveyor.look().use,
+        origin=studio_time(farm.clock.now(), settings.farm.time_zone).isoformat(),
+    )
+
+
+def told(answer: WhatIf) -> dict[str, Any]:
+    """The answer as `POST /rules/test` shows it."""
+    finish = answer.finish
+    estimate = {"finish": None, "low": None, "high": None, "basis": NO_FINISH}
+    if finish is not None:
+        times = {"finish": iso(finish.finish_s), "low": iso(finish.low_s), "high": iso(finish.high_s)}
+        estimate = {**times, "basis": answer.basis}
+    shifts = [
+        {"jobID": s.job, "before": iso(s.before_s), "after": iso(s.after_s), "delta_s": round(s.delta_s, 1)}
+        for s in answer.shifts[:SHIFTS_TOLD_MAX]
+    ]
+    return {"estimate": estimate, "shifts": shifts, "left_out": answer.left_out}
+
+
+def _jobs(session: Session, order: Sequence[int], outlook: Outlook, levels: Mapping[int, int]) -> list[QueuedJob]:
+    rows = {row.id or 0: row for row in session.exec(select(Job).where(col(Job.id).in_(order))).all()}
+    overrides = session.exec(select(PriorityOverride).where(col(PriorityOverride.job_id).in_(order))).all()
+    override = {row.job_id: row.priority for row in overrides}
+    unmet: dict[int, list[str]] = {}
+    waits = select(JobDependency).where(col(JobDependency.job).in_(order), col(JobDependency.met).is_(False))
+    for need in session.exec(waits).all():
+        unmet.setdefault(need.job, []).append(f"{need.needs:05d}")
+    found: list[QueuedJob] = []
+    for number in order:
+        steps = [_left(step, levels) for step in outlook.steps.get(number, ())]
+        if number in rows and any(step.waiting or step.running for step in steps):
+            needs = tuple(unmet.get(number, ()))
+            found.append(_job(f"{number:05d}", rows[number], override.get(number), steps, needs))
+    return found
+
+
+def _job(
+    name: str, row: Job, override: int | None, steps: Sequence[QueuedWork], depends_on: tuple[str, ...]
+) -> QueuedJob:
+    place = place_of(row, override)
+    return QueuedJob(
+        job=name,
+        needs=needs_of(row.renderer, row.scene, row.requires),
+        steps=tuple(steps),
+        priority=place.priority,
+        boost=row.boost,
+        submitted_s=row.submitted_at,
+        deadline_s=place.deadline_s,
+        name=row.name,
+        project=row.project,
+        shot=row.shot,
+        owner=row.owner,
+        pools=tuple(row.pools),
+        cloud=row.cloud,
+        depends_on=depends_on,
+        frames=row.frame_count,
+    )
+
+
+def _left(step: StepOutlook, levels: Mapping[int, int]) -> QueuedWork:
+    level = levels.get(step.step, 1 if step.kind == "merge" else 0)
+    return QueuedWork(step.waiting, step.time.mean_s * step.frames_per_task, level, step.running, step.time.doubt)
+
+
+def _expected(step: StepPlan, row: Job, estimator: Estimator) -> QueuedWork:
+    kind = work_kind(step.kind, final=step.final)
+    tasks = len(step.tasks)
+    frames = row.frame_count / tasks if kind in ("render", "part") and tasks else 1.0
+    time = estimator.frame_time(facts_of(row), kind)
+    return QueuedWork(tasks, time.mean_s * frames, step.level, 0, time.doubt)
+
+
+def _workers(farm: Farm, ratings: Mapping[str, float]) -> list[tuple[str, MachineSpec, int]]:
+    """Those that take work, alike ones together."""
+    kinds: Counter[tuple[str, str]] = Counter()
+    specs: dict[tuple[str, str], MachineSpec] = {}
+    for worker in farm.live.workers.values():
+        if worker.status is WorkerStatus.ACTIVE and not worker.drain:
+            machine = worker.machine
+            spec = MachineSpec(
+                worker.slots,
+                machine.vcpus,
+                machine.memory_gib,
+                machine.gpus,
+                tuple(sorted(machine.tags)),
+                machine.renderers,
+                ratings.get(worker.id, 1.0),
+            )
+            key = (worker.pool, repr(spec))
+            kinds[key] += 1
+            specs[key] = spec
+    return [(pool, specs[pool, spec], count) for (pool, spec), count in sorted(kinds.items())]
+
+
+def _ratings(session: Session) -> dict[str, float]:
+    """The power of the workers that were measured."""
+    rows = session.exec(select(Worker).where(col(Worker.rating).is_not(None))).all()
+    return {row.id: row.rating for row in rows if row.rating}
+
+
+def _pools(farm: Farm) -> list[PoolSpec]:
+    """The pools of the settings, and those that workers are in. One that grows has workers as it had them last."""
+    like = {worker.pool: worker for worker in farm.live.workers.values()}
+    found: list[PoolSpec] = []
+    for name in sorted(like.keys() | farm.settings.pools.keys() | {HOME_POOL}):
+        pool, worker = farm.settings.pools.get(name), like.get(name)
+        if pool is None:
+            found.append(PoolSpec(name))
+            continue
+        machine = MachineSpec()
+        if worker is not None:
+            has = worker.machine
+            machine = MachineSpec(worker.slots, has.vcpus, has.memory_gib, has.gpus, tuple(sorted(has.tags)))
+        found.append(
+            PoolSpec(
+                name,
+                backend=pool.backend,
+                tags=pool.tags,
+                price_usd_per_hour=pool.price_usd_per_hour,
+                workers_max=pool.workers_max or 0,
+                machine=machine,
+            )
+        )
+    return found
