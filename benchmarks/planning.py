@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import json
 import random
 import statistics
@@ -26,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from farms import LooseFarm
 from routing import POOLS, PROJECTS, written_rules
 
+from scheduler.bootstrap.running import calm_collector
 from scheduler.domain.states import JobStatus
 from scheduler.service.rulekeeping import NewRules, replace_rules
 from scheduler.settings import PolicySettings, PoolSettings
@@ -85,8 +85,7 @@ def measure(farm: LooseFarm, ticks: int) -> dict[str, Any]:
     for tick in range(ticks + 1):
         farm.clock.advance(1.0)
         if tick == 1:
-            gc.collect()
-            gc.freeze()  # as the running scheduler does after its first plan
+            calm_collector()  # as the running scheduler does after its first plan
         started = time.perf_counter()
         farm.run(farm.tick.run())
         spans.append((time.perf_counter() - started) * 1000)

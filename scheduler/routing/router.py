@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from scheduler.routing.conditions import Read
 from scheduler.routing.facts import Facts, typed, value_of
@@ -26,6 +27,10 @@ GONE_MAX = 100
 """Jobs that may have left the queue before they are forgotten, beside as many as are in it."""
 
 ONLY_SHARED: frozenset[Pace] = frozenset({"shared"})
+
+
+Column = Sequence[Any] | npt.NDArray[np.float64]
+"""What moves, one value for each step of a queue."""
 
 
 class JobFacts:
@@ -88,7 +93,7 @@ class Router:
         self._moving = [group for group in groups if "moving" in group.paces and "shared" not in group.paces]
         self._mixed = [group for group in groups if "shared" in group.paces and group.paces != ONLY_SHARED]
         self._columns = _Columns(self._moving_reads)
-        self._moving_columns: list[Sequence[Any] | None] = []
+        self._moving_columns: list[Column | None] = []
         self._known: dict[JobFacts, _Known] = {}
         self._sieve = Sieve(book, ())
         self._shared_values: tuple[Any, ...] = ()
@@ -110,7 +115,7 @@ class Router:
         items: Sequence[RouteItem],
         pools: Sequence[Pool],
         shared: Facts,
-        columns: Mapping[str, Sequence[Any]] | None = None,
+        columns: Mapping[str, Column] | None = None,
     ) -> list[Placement]:
         """Where each step of a queue may run, in its order. Of `shared`, pools, budget and the clock are read.
 
@@ -246,7 +251,7 @@ class _Columns:
         self._sided = [place for place, read in enumerate(reads) if read.bounds is not None]
         self._others = [place for place, read in enumerate(reads) if read.bounds is None]
 
-    def keys(self, columns: Sequence[Sequence[Any] | None], count: int) -> list[Any]:
+    def keys(self, columns: Sequence[Column | None], count: int) -> list[Any]:
         """One key for each job."""
         if not self._reads:
             return [()] * count
@@ -279,7 +284,7 @@ class _Columns:
         return found
 
 
-def _intervals(read: Read, column: Sequence[Any] | None) -> Any:
+def _intervals(read: Read, column: Column | None) -> Any:
     """The number of the interval between the read's bounds that each value lies in; a bound is one of its own."""
     values = np.array(read.fact.nothing if column is None else column, dtype=np.float64)  # None becomes NaN
     values = np.where(np.isnan(values), read.fact.nothing, values)

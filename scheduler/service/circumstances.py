@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from scheduler.domain.forecasting import Forecast
 from scheduler.domain.ranking import Policy
@@ -12,8 +13,7 @@ from scheduler.routing.route import Pool
 from scheduler.settings import PolicySettings
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(NamedTuple):
     """What a job has left: seconds of all its tasks together and of one frame, on the reference machine."""
 
     work_s: float

@@ -123,12 +123,15 @@ class Leasing:
         if not request.reports and not takes:
             return [], []
         exchange = self._exchange_of(worker, request, takes)
-        with self._rationing.promised(takes, worker.pool):
-            try:
-                await farm.store.aquick(exchange.run)
-            except SomeStale:
-                exchange = replace(exchange, plain={}, ledger=farm.ledger(), acks=[], granted=[], delivered=[])
-                await farm.store.aquick(exchange.run)
+        promised = self._rationing.promise(takes, worker.pool)
+        try:
+            await farm.store.aquick(exchange.run)
+        except SomeStale:
+            exchange = replace(exchange, plain={}, ledger=farm.ledger(), acks=[], granted=[], delivered=[])
+            await farm.store.aquick(exchange.run)
+        finally:
+            if promised:
+                self._rationing.release(promised)
         now_s = farm.clock.monotonic()
         for granted in exchange.granted:
             lease = granted.lease

@@ -9,10 +9,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 from scheduler.domain.forecasting import Forecast
 from scheduler.routing.route import HOME_POOL, Pool
 from scheduler.routing.vocabulary import ENDLESS_S, SLACK
-from scheduler.service.circumstances import Circumstances
+from scheduler.service.circumstances import Circumstances, Work
 
 
 class Moving(Protocol):
@@ -78,8 +81,8 @@ class Tracked(Protocol):
         ...
 
 
-Column = Sequence[Any]
-"""One value for each job; None: not known."""
+Column = Sequence[Any] | npt.NDArray[np.float64]
+"""One value for each job; None or NaN: not known."""
 
 
 def columns(paths: Iterable[str], rows: Sequence[Moving], around: Circumstances) -> dict[str, Column]:
@@ -154,17 +157,13 @@ def _slack_in(pool: str, rows: Sequence[Moving], around: Circumstances) -> Colum
     At home that is the forecast of everything staying at home, so that sending a job away does not make it fit again
     and call it back. Elsewhere a job is alone, on as many workers as the pool may have.
     """
-    now_s = around.now_s
     if pool == HOME_POOL:
         return [None if row.deadline_s is None else _slack_at_home(row.job, row.deadline_s, around) for row in rows]
     slots = _slots_in(next((found for found in around.pools if found.name == pool), None))
-    work = around.work
-    return [
-        None
-        if row.deadline_s is None
-        else row.deadline_s - now_s - (max(left.frame_s, left.work_s / slots) if (left := work.get(row.job)) else 0.0)
-        for row in rows
-    ]
+    known, nothing = around.work.get, Work(0.0, 0.0)
+    left = np.array([known(row.job, nothing) for row in rows], dtype=np.float64).reshape(-1, 2)
+    deadline_s = np.array([row.deadline_s for row in rows], dtype=np.float64)  # None becomes NaN
+    return deadline_s - around.now_s - np.maximum(left[:, 1], left[:, 0] / slots)
 
 
 def _slack_at_home(job: int, deadline_s: float, around: Circumstances) -> float:

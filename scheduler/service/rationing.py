@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from scheduler.domain.states import WorkerStatus
 from scheduler.routing.caps import CapKey, keys_in, room_in
@@ -38,15 +37,21 @@ class Rationing:
         left, _rule = room_in(caps, pool, running, slots)
         return ENDLESS if left is None else left
 
-    @contextmanager
-    def promised(self, takes: Sequence[Take], pool: str) -> Iterator[None]:
-        """Count what is being taken while its transaction runs, for others may ask meanwhile."""
+    def promise(self, takes: Sequence[Take], pool: str) -> Counter[CapKey] | None:
+        """Count what is being taken until `release`, for others may ask while its transaction runs.
+
+        None, and nothing to release, where no cap touches any of it: the hot road's usual case.
+        """
+        caps_of = self._live.plan.caps_of
+        if not any(caps_of(take.card.step) for take in takes):
+            return None
         keys = self._keys(takes, pool)
         self._promised += keys
-        try:
-            yield
-        finally:
-            self._promised -= keys
+        return keys
+
+    def release(self, promised: Counter[CapKey]) -> None:
+        """The transaction is over: what it took is held by leases now, or was not taken."""
+        self._promised -= promised
 
     def _keys(self, takes: Sequence[Take], pool: str) -> Counter[CapKey]:
         keys: Counter[CapKey] = Counter()

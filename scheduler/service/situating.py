@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import isnan
 from typing import Any
 
 from scheduler.domain.ranking import RankInput, parts
@@ -76,7 +77,7 @@ def facts_of_job(row: Job, place: JobPlace, around: Circumstances, *, tasks: int
         pools=shared.pools,
         budget=shared.budget,
         now=shared.now,
-        slack_s={pool: slack for pool, slack in slack_s.items() if slack is not None},
+        slack_s={pool: float(slack) for pool, slack in slack_s.items() if slack is not None and not isnan(slack)},
     )
 
 
