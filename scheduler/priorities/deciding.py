@@ -12,6 +12,7 @@ from sqlmodel import col, select
 from scheduler.domain.states import TERMINAL_JOBS
 from scheduler.domain.tracking import Tracked, Wish, tracked
 from scheduler.priorities.chains import Cache, Chain, Reference, Want, resolve
+from scheduler.priorities.gentle import ROWS_AT_ONCE, gently
 from scheduler.priorities.mapping import FieldMapping, wish_of
 from scheduler.store.store import Store
 from scheduler.store.tables import Job
@@ -49,9 +50,9 @@ def unfinished_jobs(store: Store) -> list[TrackedJob]:
         Job.tracked_hold,
     ).where(col(Job.status).not_in([status.value for status in TERMINAL_JOBS]), col(Job.removed).is_(False))  # type: ignore[call-overload]
     with store.read() as session:
-        rows: list[Any] = list(session.exec(query).all())
+        rows: list[Any] = list(gently(session.exec(query.execution_options(yield_per=ROWS_AT_ONCE))))
     found: list[TrackedJob] = []
-    for job, tracking, priority, *kept in rows:
+    for job, tracking, priority, *kept in gently(rows):
         reference, was = Reference.of(tracking), Tracked(kept[0], kept[1], kept[2], kept[3])
         if reference is not None or was != Tracked():
             found.append(TrackedJob(job, reference, priority, was))
@@ -61,7 +62,7 @@ def unfinished_jobs(store: Store) -> list[TrackedJob]:
 def chains_of(jobs: Iterable[TrackedJob], cache: Cache) -> dict[Reference, Chain]:
     """The chain of every reference; jobs of one shot share one."""
     references = {job.reference for job in jobs if job.reference is not None}
-    return {reference: resolve(reference, cache) for reference in references}
+    return {reference: resolve(reference, cache) for reference in gently(references)}
 
 
 def decide(
@@ -75,11 +76,11 @@ def decide(
     chains = chains_of(jobs, cache)
     known = {
         ref: wish_of(mapping, chain, now_s)
-        for ref, chain in chains.items()
+        for ref, chain in gently(chains.items())
         if all(want in absent for want in chain.wants)
     }
     found: list[Decision] = []
-    for job in jobs:
+    for job in gently(jobs):
         wish = Wish() if job.reference is None else known.get(job.reference)
         if wish is None:
             continue
