@@ -46,11 +46,12 @@ def _refuse_depth(text: str) -> None:
     """Look at the events alone first: nodes are made by recursion."""
     depth = 0
     for count, event in enumerate(yaml.parse(text, Loader=yaml.SafeLoader)):
+        at = event.start_mark.index if event.start_mark is not None else 0
         if isinstance(event, yaml.AliasEvent):
-            raise SyntaxFault("aliases are not used in rules: write the value out", event.start_mark.index)
+            raise SyntaxFault("aliases are not used in rules: write the value out", at)
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > DEPTH_MAX or count > EVENTS_MAX:
-            raise SyntaxFault("nested too deeply, or too long", event.start_mark.index)
+            raise SyntaxFault("nested too deeply, or too long", at)
 
 
 class _Reader:
