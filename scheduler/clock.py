@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
 
 class Clock(Protocol):
@@ -21,6 +22,11 @@ class Clock(Protocol):
     def monotonic(self) -> float:
         """Seconds that only ever grow, from an arbitrary zero."""
         ...
+
+
+def studio_time(now: datetime, zone: str | None) -> datetime:
+    """The studio's clock: in the zone of the settings (an IANA name), else in this machine's."""
+    return now.astimezone(ZoneInfo(zone) if zone else None)
 
 
 class SystemClock:

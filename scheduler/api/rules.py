@@ -29,6 +29,7 @@ from scheduler.service.rulekeeping import (
     show_rules,
     show_text,
 )
+from scheduler.service.submitting import draft_job
 from scheduler.service.validating import validate_payload
 from scheduler.service.viewing import reading
 from scheduler.simulation.snapshots import finish_if
@@ -124,10 +125,9 @@ async def roll_back_rules(
 async def try_rules(request: Request, services: Serving, caller: Caller) -> Response:
     """Explain what would become of a job under the rules in force. Nothing is stored."""
     payload = validate_payload(await json_body(request))
-    told = await services.explainer.why_payload(payload, caller.name)
-    told |= await finish_if(
-        services.farm, services.forecaster, services.estimator, services.surveyor, payload=payload, owner=caller.name
-    )
+    draft = await draft_job(services.farm, caller.name, payload)
+    told = services.explainer.why_draft(draft)
+    told |= await finish_if(services.farm, services.forecaster, services.estimator, services.surveyor, draft=draft)
     return answer(told, "What would become of this job; nothing was stored.")
 
 

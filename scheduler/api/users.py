@@ -72,11 +72,8 @@ async def grant(
         await grant_points(farm, user, wanted.points, caller.name, wanted.note, then)
         return said[0]
 
-    if key is None:
-        done = await make(None)
-    else:
-        content = wanted.model_dump_json().encode()
-        done = await idempotency.once(make_key(caller.token, key, request.url.path.encode(), content), make)
+    ask = None if key is None else make_key(caller.token, key, request.url.path.encode(), _content(wanted))
+    done = await make(None) if ask is None else await idempotency.once(ask, make)
     return raw_answer(done.body, status=done.status)
 
 
@@ -102,9 +99,11 @@ async def boost(
         await boost_job(farm, caller.name, number, wanted.points, then)
         return said[0]
 
-    if key is None:
-        done = await make(None)
-    else:
-        content = wanted.model_dump_json().encode()
-        done = await idempotency.once(make_key(caller.token, key, request.url.path.encode(), content), make)
+    ask = None if key is None else make_key(caller.token, key, request.url.path.encode(), _content(wanted))
+    done = await make(None) if ask is None else await idempotency.once(ask, make)
     return raw_answer(done.body, status=done.status)
+
+
+def _content(wanted: Grant | Boost) -> bytes:
+    """What tells a request from another one under the same key."""
+    return wanted.model_dump_json().encode()

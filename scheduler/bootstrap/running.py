@@ -17,6 +17,7 @@ from scheduler.bootstrap.assembling import assemble
 from scheduler.clock import Clock, SystemClock
 from scheduler.errors import Unavailable
 from scheduler.imaging.pool import ImagingPool
+from scheduler.priorities.delivering import DELIVER_INTERVAL_S
 from scheduler.service.earning import BOOK_INTERVAL_S, book_attempts
 from scheduler.service.identity import Role
 from scheduler.service.keeping import keep_house
@@ -31,9 +32,6 @@ from scheduler.tick import Tick
 KEEP_HOUSE_S = 3600.0
 TRACKER_LOOK_S = 1.0
 """How often it is looked whether a sync with the tracker is due; the sync itself has an interval of its own."""
-
-DELIVER_S = 5.0
-"""How often the outbox is looked into."""
 
 LEARNED_FLUSH_S = 30.0
 """How often frame times that were learned are written down."""
@@ -141,7 +139,7 @@ def timetable(services: Services, tick: Tick) -> AsyncIOScheduler:
     if farm.tracker is not None:
         timer.add_job(services.following.poll, "interval", seconds=TRACKER_LOOK_S)
     if services.courier is not None:
-        timer.add_job(services.courier.deliver, "interval", seconds=DELIVER_S)
+        timer.add_job(services.courier.deliver, "interval", seconds=DELIVER_INTERVAL_S)
     return timer
 
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from scheduler.cli.rule_files import RuleFile
+from scheduler.clock import studio_time
 from scheduler.protocol.submission import NewJob
 from scheduler.routing.facts import Facts, now_facts
 from scheduler.routing.machines import Needs
@@ -29,8 +29,7 @@ def try_rules(body: Any, file: RuleFile, now: datetime) -> dict[str, Any]:
     job = validate_payload(body)
     rules = file.read()
     pools = _pools(file, rules)
-    zone = file.settings.farm.time_zone
-    local = now.astimezone(ZoneInfo(zone) if zone else None)
+    local = studio_time(now, file.settings.farm.time_zone)
     needs = Needs(job.renderer or "", tags=tuple(job.requires.tags))
     request = RouteRequest(needs, tuple(job.pools or ()), job.cloud)
     return {"route": shown(route(request, pools, RuleBook(0, rules), facts_of(job, pools, local)))}

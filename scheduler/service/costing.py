@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from scheduler.domain.costs import Account, account, period_end_s, period_start_s
+from scheduler.domain.costs import account, period_end_s, period_start_s
 from scheduler.service.farm import Farm, iso
 from scheduler.service.viewing import reading
 from scheduler.settings.sections import BudgetSettings, PoolSettings
@@ -23,11 +23,6 @@ HOUR_DIGITS = 3
 def prices(pools: Mapping[str, PoolSettings]) -> dict[str, float]:
     """US dollars for an hour of one worker, of the pools that have a price."""
     return {name: pool.price_usd_per_hour for name, pool in pools.items() if pool.price_usd_per_hour > 0}
-
-
-def job_account(session: Session, job: int, price_usd_per_hour: Mapping[str, float], now_s: float) -> Account:
-    """What a job has cost up to now."""
-    return account(load_usage(session, now_s=now_s, job=job), price_usd_per_hour)
 
 
 async def list_budgets(farm: Farm) -> list[dict[str, Any]]:

@@ -10,10 +10,8 @@ from typing import Any
 
 from sqlmodel import Session, col, func, select
 
-from scheduler.domain.splitting import split_job
 from scheduler.domain.states import TERMINAL_JOBS, JobStatus, TaskStatus, WorkerStatus
 from scheduler.errors import NotFound
-from scheduler.protocol.submission import NewJob
 from scheduler.routing.caps import room_in
 from scheduler.routing.machines import shortfall
 from scheduler.routing.route import Route
@@ -22,11 +20,11 @@ from scheduler.service.farm import Farm, iso
 from scheduler.service.following import Following
 from scheduler.service.forecasting import Forecaster
 from scheduler.service.plan import Plan
-from scheduler.service.preparing import pools_or_refuse, prepare_job
 from scheduler.service.rationing import Rationing
 from scheduler.service.situating import JobPlace, place_of, rank_parts, route_of
-from scheduler.service.submitting import job_row
+from scheduler.service.submitting import Draft
 from scheduler.service.surveying import Surveyor
+from scheduler.service.viewing_priorities import override_view
 from scheduler.service.waiting import (
     WAITS_DELAY,
     WAITS_DISK,
@@ -36,7 +34,6 @@ from scheduler.service.waiting import (
     Waiting,
     reasons,
 )
-from scheduler.service.wishing import wish_new_job
 from scheduler.store.production import PriorityOverride
 from scheduler.store.tables import Job, JobDependency, Step, Task
 
@@ -114,24 +111,11 @@ class Explainer:
             "failures": facts.failures,
             "placeable": verdict.placeable,
         }
-        return told | {"override": _override_view(facts.override)}
+        return told | {"override": None if facts.override is None else override_view(facts.override)}
 
-    async def why_payload(self, payload: NewJob, owner: str) -> dict[str, Any]:
-        """The same for a job that does not exist: it is prepared as for `POST /new_job`, and nothing is stored.
-
-        Raises:
-            Refused: whatever is wrong with the payload.
-        """
-        farm = self._farm
-        pools = pools_or_refuse(payload.pools, farm.settings)
-        prepared = await asyncio.to_thread(prepare_job, payload, farm.settings, farm.store.blobs)
-        steps = await asyncio.to_thread(split_job, prepared.split)
-        row = job_row(prepared, owner, pools, farm.now_s())
-        wish_new_job(farm.tracker, row, farm.now_s())
-        return self.why_new(row, tasks=sum(len(step.tasks) for step in steps))
-
-    def why_new(self, row: Job, *, tasks: int) -> dict[str, Any]:
-        """The same for a job's row as it would be stored, without a number."""
+    def why_draft(self, draft: Draft) -> dict[str, Any]:
+        """The same for a job that does not exist."""
+        row, tasks = draft.row, draft.tasks
         around, place = self._surveyor.look(), place_of(row, None)
         verdict = route_of(row, place, around, self._farm.book, tasks=tasks)
         facts = _Facts(row, None, tasks, Waiting(JobStatus(row.status), ready=tasks, held_by=row.held_by), [])
@@ -226,17 +210,6 @@ def _before(plan: Plan, job: int) -> tuple[int, float] | None:
             return last
         last = (step.card.job, step.score)
     return None
-
-
-def _override_view(override: PriorityOverride | None) -> dict[str, Any] | None:
-    if override is None:
-        return None
-    return {
-        "priority": override.priority,
-        "reason": override.reason,
-        "author": override.author,
-        "expires_at": iso(override.expires_at),
-    }
 
 
 def _load_task(farm: Farm, task: int) -> Task:

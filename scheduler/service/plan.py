@@ -47,14 +47,6 @@ class PlannedStep:
     priority: int
 
 
-@dataclass(frozen=True)
-class Held:
-    """A job that is not in the plan, and why not."""
-
-    job: int
-    reason: str
-
-
 @dataclass
 class Plan:
     """Steps in the order in which they are leased."""

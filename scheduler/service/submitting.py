@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from sqlmodel import col, select
@@ -39,15 +40,12 @@ async def submit_job(
     """
     if farm.store.free_bytes() < farm.settings.limits.free_min_bytes:
         raise storage_full()
-    pools = pools_or_refuse(payload.pools, farm.settings)
-    prepared = await asyncio.to_thread(prepare_job, payload, farm.settings, farm.store.blobs, archive=archive)
-    steps = await asyncio.to_thread(split_job, prepared.split)
+    draft = await draft_job(farm, owner, payload, archive=archive)
+    prepared = draft.prepared
 
     def change(tx: Transaction, ledger: Ledger) -> int:
-        row = job_row(prepared, owner, pools, ledger.now_s)
-        wish_new_job(farm.tracker, row, ledger.now_s)
-        job = _store_job(tx, row, prepared, str(farm.store.folders.frames))
-        _store_steps(tx, job, steps)
+        job = _store_job(tx, draft.row, prepared, str(farm.store.folders.frames))
+        _store_steps(tx, job, draft.steps)
         if then is not None:
             then(tx, job)
         ledger.replan = True
@@ -55,6 +53,34 @@ async def submit_job(
         return job
 
     return await farm.change(change)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A job that could be stored: its row has no number yet."""
+
+    prepared: PreparedJob
+    steps: tuple[StepPlan, ...]
+    row: Job
+
+    @property
+    def tasks(self) -> int:
+        """How many tasks it has."""
+        return sum(len(step.tasks) for step in self.steps)
+
+
+async def draft_job(farm: Farm, owner: str, payload: NewJob, *, archive: str | None = None) -> Draft:
+    """Prepare and split a job, with what the tracker is known to wish for it; nothing is stored.
+
+    Raises:
+        Refused: whatever is wrong with the payload.
+    """
+    pools = pools_or_refuse(payload.pools, farm.settings)
+    prepared = await asyncio.to_thread(prepare_job, payload, farm.settings, farm.store.blobs, archive=archive)
+    steps = await asyncio.to_thread(split_job, prepared.split)
+    row = _job_row(prepared, owner, pools, farm.now_s())
+    wish_new_job(farm.tracker, row, row.submitted_at)
+    return Draft(prepared, steps, row)
 
 
 def _store_job(tx: Transaction, row: Job, prepared: PreparedJob, frames_folder: str) -> int:
@@ -72,8 +98,7 @@ def _store_job(tx: Transaction, row: Job, prepared: PreparedJob, frames_folder: 
     return job
 
 
-def job_row(prepared: PreparedJob, owner: str, pools: list[str], now_s: float) -> Job:
-    """The job as it is stored, before it has a number; nothing is written."""
+def _job_row(prepared: PreparedJob, owner: str, pools: list[str], now_s: float) -> Job:
     payload = prepared.payload
     return Job(
         name=payload.name,

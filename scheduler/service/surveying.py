@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
+from scheduler.clock import studio_time
 from scheduler.domain.states import WorkerStatus
 from scheduler.routing.facts import Facts, now_facts
 from scheduler.routing.route import Pool
@@ -91,11 +90,6 @@ class Surveyor:
             }
             for pool in pools
         }
-
-
-def studio_time(now: datetime, zone: str | None) -> datetime:
-    """The studio's clock: in the zone of the settings, else in this machine's."""
-    return now.astimezone(ZoneInfo(zone) if zone else None)
 
 
 def _budget(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -65,7 +65,7 @@ class Planner:
         if self._sharing is None:
             return {}
         self._sharing.follow(held, now_s)
-        return self._sharing.parts()
+        return self._sharing.parts(self._ordering.policy.shares)
 
     @property
     def depends_on_time(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from scheduler.domain.shares import RecentUse, advance, fractions
 
@@ -19,6 +19,6 @@ class Sharing:
         if now_s > self._use.at_s:
             self._use = advance(self._use, held, now_s, self._half_life_s)
 
-    def parts(self) -> dict[str, float]:
-        """Each project's part of what all have had, 0 to 1, as on the farm."""
-        return fractions(self._use, self._use.slot_s)
+    def parts(self, among: Iterable[str]) -> dict[str, float]:
+        """The part, 0 to 1, that each of these projects has had of theirs, as on the farm."""
+        return fractions(self._use, among)

@@ -12,10 +12,10 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
+from scheduler.clock import studio_time
 from scheduler.domain.estimating import work_kind
-from scheduler.domain.splitting import StepPlan, split_job
+from scheduler.domain.splitting import StepPlan
 from scheduler.domain.states import WorkerStatus
-from scheduler.protocol.submission import NewJob
 from scheduler.protocol.traces import MachineSpec, PoolSpec
 from scheduler.routing.route import HOME_POOL
 from scheduler.service.circumstances import policy_of
@@ -23,12 +23,10 @@ from scheduler.service.farm import Farm, iso
 from scheduler.service.forecasting import Forecaster, Outlook, StepOutlook
 from scheduler.service.learning import Estimator, facts_of
 from scheduler.service.planning import needs_of
-from scheduler.service.preparing import pools_or_refuse, prepare_job
 from scheduler.service.situating import place_of
-from scheduler.service.submitting import job_row
-from scheduler.service.surveying import Surveyor, studio_time
+from scheduler.service.submitting import Draft
+from scheduler.service.surveying import Surveyor
 from scheduler.service.viewing import reading
-from scheduler.service.wishing import wish_new_job
 from scheduler.simulation.planner import Variant
 from scheduler.simulation.variants import Ordering
 from scheduler.simulation.what_if import JOBS_MAX, FarmSnapshot, QueuedJob, QueuedWork, WhatIf, what_if
@@ -45,27 +43,18 @@ NO_FINISH = "no estimate: no worker that it may use could take it, or the jobs i
 
 
 async def finish_if(
-    farm: Farm, forecaster: Forecaster, estimator: Estimator, surveyor: Surveyor, *, payload: NewJob, owner: str
+    farm: Farm, forecaster: Forecaster, estimator: Estimator, surveyor: Surveyor, *, draft: Draft
 ) -> dict[str, Any]:
-    """When a job would finish if it were submitted now, and whom it would delay: `estimate`, `shifts`, `left_out`.
-
-    Raises:
-        Refused: whatever is wrong with the payload; nothing is stored in any case.
-    """
-    job = await new_job(farm, estimator, payload, owner)
+    """When a job would finish if it were submitted now, and whom it would delay: `estimate`, `shifts`, `left_out`."""
+    job = new_job(draft, estimator)
     snapshot = await snapshot_of(farm, forecaster, surveyor)
     return told(await asyncio.to_thread(what_if, snapshot, job))
 
 
-async def new_job(farm: Farm, estimator: Estimator, payload: NewJob, owner: str) -> QueuedJob:
+def new_job(draft: Draft, estimator: Estimator) -> QueuedJob:
     """A submission as a job of the queue, with what its frames are expected to take."""
-    pools = pools_or_refuse(payload.pools, farm.settings)
-    prepared = await asyncio.to_thread(prepare_job, payload, farm.settings, farm.store.blobs)
-    steps = await asyncio.to_thread(split_job, prepared.split)
-    row = job_row(prepared, owner, pools, farm.now_s())
-    wish_new_job(farm.tracker, row, farm.now_s())
-    depends_on = tuple(f"{need:05d}" for need in prepared.needs)
-    return _job(NEW_JOB, row, None, [_expected(step, row, estimator) for step in steps], depends_on)
+    row, depends_on = draft.row, tuple(f"{need:05d}" for need in draft.prepared.needs)
+    return _job(NEW_JOB, row, None, [_expected(step, row, estimator) for step in draft.steps], depends_on)
 
 
 async def snapshot_of(farm: Farm, forecaster: Forecaster, surveyor: Surveyor) -> FarmSnapshot:

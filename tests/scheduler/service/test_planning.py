@@ -13,6 +13,7 @@ from farms import LooseFarm
 
 from scheduler.protocol.work import Lease, Report, Running
 from scheduler.service.rulekeeping import NewRules, replace_rules
+from scheduler.service.submitting import draft_job
 from scheduler.service.validating import validate_payload
 from scheduler.settings import PolicySettings, PoolSettings
 
@@ -160,7 +161,7 @@ def test_a_job_that_does_not_exist_is_explained_in_the_same_shape(start: Start) 
     farm.join()
     ahead = null(farm, priority=80)
     payload = validate_payload({"name": "maybe", "renderer": "null", "priority": 60})
-    told = farm.run(farm.services.explainer.why_payload(payload, "artist"))
+    told = farm.services.explainer.why_draft(farm.run(draft_job(farm.farm, "artist", payload)))
     assert set(told) == set(why(farm, ahead))
     assert (told["job"], told["rank"]["position"], told["rank"]["of"]) == (None, 2, 2)
     assert farm.submit(renderer="null") == ahead + 1, "nothing was stored"

@@ -12,6 +12,7 @@ from sqlmodel import select
 from scheduler.protocol.traces import MachineSpec, PoolSpec
 from scheduler.routing.machines import Needs
 from scheduler.routing.reading_rules import read_book
+from scheduler.service.submitting import draft_job
 from scheduler.service.validating import validate_payload
 from scheduler.simulation.planner import Variant
 from scheduler.simulation.snapshots import finish_if
@@ -125,10 +126,8 @@ def test_a_running_farm_is_asked_and_stays_as_it_is(tmp_path: Path) -> None:
     services, payload = farm.services, {"name": "x", "renderer": "kernel", "frames": "1-20"}
 
     def ask(**more: object) -> dict[str, Any]:
-        wanted = validate_payload(payload | more)
-        asked = finish_if(
-            farm.farm, services.forecaster, services.estimator, services.surveyor, payload=wanted, owner="ada"
-        )
+        draft = farm.run(draft_job(farm.farm, "ada", validate_payload(payload | more)))
+        asked = finish_if(farm.farm, services.forecaster, services.estimator, services.surveyor, draft=draft)
         return farm.run(asked)
 
     urgent, idle, nowhere = ask(priority=90), ask(priority=1), ask(requires={"gpus": 8})
