@@ -28,7 +28,7 @@ from routing import POOLS, PROJECTS, written_rules
 from scheduler.bootstrap.running import calm_collector
 from scheduler.domain.states import JobStatus
 from scheduler.service.rulekeeping import NewRules, replace_rules
-from scheduler.settings import PolicySettings, PoolSettings
+from scheduler.settings import AwsPool, PolicySettings
 from scheduler.store.tables import Job, Step
 from scheduler.store.writer import Transaction
 
@@ -65,7 +65,7 @@ def run(jobs: int, rules: int, ticks: int) -> dict[str, Any]:
     """Milliseconds of ticks and of answers to `why`."""
     with tempfile.TemporaryDirectory() as folder:
         farm = LooseFarm(Path(folder))
-        pools = {name: PoolSettings(backend="aws", price_usd_per_hour=0.14) for name in POOLS[1:]}
+        pools = {name: AwsPool(region="eu-west-1", price_usd_per_hour=0.14) for name in POOLS[1:]}
         policy = PolicySettings(shares={PROJECTS[1]: 2.0, PROJECTS[2]: 1.0})
         farm.farm.settings = farm.settings.model_copy(update={"pools": pools, "policy": policy})
         fill(farm, jobs)

@@ -10,7 +10,7 @@ from sqlmodel import Session
 from scheduler.domain.costs import account, period_end_s, period_start_s
 from scheduler.service.farm import Farm, iso
 from scheduler.service.viewing import reading
-from scheduler.settings.sections import BudgetSettings, PoolSettings
+from scheduler.settings import BudgetSettings, PoolSettings
 from scheduler.store.usage import load_usage
 
 EVERYBODY = "farm"

@@ -1,6 +1,7 @@
 """One frozen settings object for the whole scheduler: what can be set (`sections`), and where it is read from."""
 
 from scheduler.settings.loading import LoadedSettings, given_keys, known_keys, load_settings, value_at
+from scheduler.settings.pools import AwsPool, GcePool, OnpremPool, OpencuePool, PoolSettings, SitePool, SlurmPool
 from scheduler.settings.sections import (
     BudgetSettings,
     EconomySettings,
@@ -9,25 +10,30 @@ from scheduler.settings.sections import (
     ImagingSettings,
     LimitSettings,
     PolicySettings,
-    PoolSettings,
     ServerSettings,
     Settings,
 )
 from scheduler.settings.tracking import ShotGridSettings
 
 __all__ = [
+    "AwsPool",
     "BudgetSettings",
     "EconomySettings",
     "EstimateSettings",
     "FarmSettings",
+    "GcePool",
     "ImagingSettings",
     "LimitSettings",
     "LoadedSettings",
+    "OnpremPool",
+    "OpencuePool",
     "PolicySettings",
     "PoolSettings",
     "ServerSettings",
     "Settings",
     "ShotGridSettings",
+    "SitePool",
+    "SlurmPool",
     "given_keys",
     "known_keys",
     "load_settings",

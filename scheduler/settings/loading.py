@@ -12,7 +12,8 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, TypeAlias, Union, cast, get_args, get_origin
 
 import platformdirs
 from pydantic import BaseModel, ValidationError
@@ -24,6 +25,9 @@ from scheduler.settings.sections import Settings
 ENVIRONMENT_PREFIX = "OUTFIELD_"
 CLIENT_KEYS = frozenset({"SERVER", "TOKEN", "PROFILE", "REQUIRE_COMPONENTS"})
 """Words of the client and of the tests that share the prefix and are no settings of the scheduler."""
+
+Kinds: TypeAlias = tuple[type[BaseModel], ...]
+"""The kinds of section that a table may be."""
 
 WORKER_SECTIONS = ("WORKER__", "BLENDER__")
 """Sections that workers read, for themselves; a farm of one machine has them in the same environment."""
@@ -70,7 +74,7 @@ def load_settings(
 
 def known_keys() -> dict[str, FieldInfo]:
     """Every dotted key with its field; NAME stands for a name of the studio's choice (`pools.NAME.backend`)."""
-    return dict(_keys(Settings, ""))
+    return dict(_keys((Settings,), ""))
 
 
 def value_at(values: Mapping[str, Any], dotted: str) -> Any:
@@ -87,29 +91,42 @@ def given_keys(values: Mapping[str, Any]) -> list[str]:
     for dotted in known_keys():
         head, mark, tail = dotted.partition(".NAME.")
         names = value_at(values, head) or {} if mark else {}
-        found += [f"{head}.{name}.{tail}" for name in names] if mark else [dotted]
+        first = tail.partition(".")[0]  # a pool has the keys of its own backend only
+        found += [f"{head}.{name}.{tail}" for name in names if first in names[name]] if mark else [dotted]
     return found
 
 
-def _keys(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, FieldInfo]]:
-    for name, field in model.model_fields.items():
-        inner, named = _section_of(field)
-        if inner is None:
+def _keys(kinds: Kinds, prefix: str) -> Iterator[tuple[str, FieldInfo]]:
+    for name, field in _fields(kinds).items():
+        inner, named = sections_of(field)
+        if not inner:
             yield prefix + name, field
         else:
             yield from _keys(inner, f"{prefix}{name}.NAME." if named else f"{prefix}{name}.")
 
 
-def _section_of(field: FieldInfo) -> tuple[type[BaseModel] | None, bool]:
-    """The section that a field holds, and whether it holds several under names of the studio's choice."""
-    kind = field.annotation
+def sections_of(field: FieldInfo) -> tuple[Kinds, bool]:
+    """The kinds of section that a field may hold, and whether it holds several under names of the studio's choice.
+
+    Most fields that hold a section hold one kind; a pool's depends on its backend.
+    """
+    kind: Any = field.annotation
+    named = get_origin(kind) is dict
+    kinds = tuple(_kinds(get_args(kind)[1] if named else kind))
+    return kinds, named and bool(kinds)
+
+
+def _kinds(kind: Any) -> Iterator[type[BaseModel]]:
     if isinstance(kind, type) and issubclass(kind, BaseModel):
-        return kind, False
-    if get_origin(kind) is dict:
-        value = get_args(kind)[1]
-        if isinstance(value, type) and issubclass(value, BaseModel):
-            return value, True
-    return None, False
+        yield kind
+    elif get_origin(kind) in {Annotated, UnionType, Union}:
+        for inner in get_args(kind):
+            yield from _kinds(inner)
+
+
+def _fields(kinds: Kinds) -> dict[str, FieldInfo]:
+    """The fields of all kinds together; of a name that several have, the first kind's."""
+    return {name: field for kind in reversed(kinds) for name, field in kind.model_fields.items()}
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -166,20 +183,21 @@ class _Source:
 def _merge(merged: dict[str, Any], origin: dict[str, str], table: Mapping[str, Any], name: str) -> None:
     for section, value in table.items():
         field = Settings.model_fields.get(section)
-        if not isinstance(value, dict) and (field is None or _section_of(field)[0] is not None):
+        if not isinstance(value, dict) and (field is None or sections_of(field)[0]):
             raise Refused(f"{section!r} in {name} must stand in a section, e.g. [server].", code="settings_unknown")
-    _merge_section(Settings, merged, table, "", _Source(name, origin))
+    _merge_section((Settings,), merged, table, "", _Source(name, origin))
 
 
 def _merge_section(
-    model: type[BaseModel], merged: dict[str, Any], table: Mapping[str, Any], prefix: str, source: _Source
+    kinds: Kinds, merged: dict[str, Any], table: Mapping[str, Any], prefix: str, source: _Source
 ) -> None:
+    fields = _fields(kinds)
     for key, value in table.items():
-        dotted, field = prefix + key, model.model_fields.get(key)
+        dotted, field = prefix + key, fields.get(key)
         if field is None:
             raise _unknown(_deepest(dotted, value), source.name)
-        inner, named = _section_of(field)
-        if inner is None:
+        inner, named = sections_of(field)
+        if not inner:
             merged[key] = value
             source.origin[dotted] = source.name
             continue
@@ -211,9 +229,23 @@ def _unknown(dotted: str, name: str) -> Refused:
 
 def _refusal(error: ValidationError, origin: Mapping[str, str]) -> Refused:
     first = error.errors()[0]
-    dotted = ".".join(str(part) for part in first["loc"])
+    dotted = ".".join(str(part) for part in _way(first["loc"]))
     where = next((origin[key] for key in _prefixes(dotted) if key in origin), "the settings")
+    if first["type"] == "extra_forbidden":  # known, but not in this kind of section
+        backend = first["loc"][2]
+        return Refused(
+            f'{dotted} in {where} is not a setting of a pool with backend = "{backend}".',
+            code="settings_unknown",
+            hint="Leave it out, or name the backend that it belongs to.",
+        )
     return Refused(f"{dotted} in {where}: {first['msg']}.", code="settings_invalid", hint="Correct the value.")
+
+
+def _way(loc: tuple[int | str, ...]) -> Iterator[int | str]:
+    """The keys on the way to a value, without the name of the backend that pydantic puts behind a pool's."""
+    for place, part in enumerate(loc):
+        if not (place == 2 and loc[0] == "pools"):
+            yield part
 
 
 def _prefixes(dotted: str) -> Iterator[str]:

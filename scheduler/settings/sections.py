@@ -10,6 +10,7 @@ from typing import Any, Literal
 import platformdirs
 from pydantic import Field, field_validator
 
+from scheduler.settings.pools import AnyPool
 from scheduler.settings.section import Section
 from scheduler.settings.tracking import ShotGridSettings
 
@@ -125,17 +126,6 @@ class EstimateSettings(Section):
     )
 
 
-class PoolSettings(Section):
-    """`[pools.NAME]`: workers of one kind. The pool `onprem` is always there."""
-
-    backend: Literal["onprem", "gce", "aws", "slurm", "site"] = Field(
-        default="onprem", description="what makes the pool's workers appear"
-    )
-    price_usd_per_hour: float = Field(default=0.0, ge=0, description="price of one worker")
-    workers_max: int | None = Field(default=None, ge=0, description="most workers that there may be")
-    tags: tuple[str, ...] = Field(default=(), description="tags that every worker of the pool has")
-
-
 class BudgetSettings(Section):
     """`[budgets.NAME]`: money that may be spent beyond the studio's own machines; `farm` is everybody's."""
 
@@ -157,7 +147,7 @@ class Settings(Section):
     policy: PolicySettings = PolicySettings()
     economy: EconomySettings = EconomySettings()
     estimates: EstimateSettings = EstimateSettings()
-    pools: dict[str, PoolSettings] = Field(default_factory=dict, description="the pools beyond the studio's own")
+    pools: dict[str, AnyPool] = Field(default_factory=dict, description="the pools beyond the studio's own")
     budgets: dict[str, BudgetSettings] = Field(default_factory=dict, description="what may be spent")
     rules: tuple[dict[str, Any], ...] = Field(
         default=(), description="routing rules; taken as the first version where the farm has none yet"

@@ -6,7 +6,7 @@ import pytest
 from api_client import ServedFarm
 from sqlmodel import func, select
 
-from scheduler.settings.sections import BudgetSettings, PoolSettings
+from scheduler.settings import AwsPool, BudgetSettings
 from scheduler.store.tables import Attempt, Job, Task, Worker
 from scheduler.store.writer import Transaction
 
@@ -19,7 +19,7 @@ def rented(served: ServedFarm) -> ServedFarm:
     """A farm with a pool that costs 2 USD an hour and a worker of it with four slots."""
     served.farm.settings = served.settings.model_copy(
         update={
-            "pools": {"aws": PoolSettings(backend="aws", price_usd_per_hour=2.0)},
+            "pools": {"aws": AwsPool(region="eu-west-1", price_usd_per_hour=2.0)},
             "budgets": {
                 "farm": BudgetSettings(usd=10.0, period="month"),
                 "Alpha": BudgetSettings(usd=1.0, period="day", at_cap="drain"),

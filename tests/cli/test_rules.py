@@ -107,7 +107,7 @@ def test_check_knows_the_pools_of_the_settings(outfield: Run, home: Path, rules:
     rules.write_text('[[rules]]\nname = "a"\nwhen = "budget.show.left_usd > 5"\nallow = ["far"]\n')
     assert outfield("rules", "check", rules).exit_code == 1
     settings = home / "outfield.toml"
-    settings.write_text('[pools.far]\nbackend = "site"\n[budgets.show]\nusd = 10\n')
+    settings.write_text('[pools.far]\nbackend = "site"\nurl = "https://far.example"\n[budgets.show]\nusd = 10\n')
     assert outfield("rules", "check", rules, "--config", settings).exit_code == 0
     settings.write_text(settings.read_text() + rules.read_text())
     assert outfield("rules", "check", settings).exit_code == 0, "an outfield.toml brings its own pools"

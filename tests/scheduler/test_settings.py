@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scheduler.errors import Refused
-from scheduler.settings import Settings, given_keys, known_keys, load_settings
+from scheduler.settings import AwsPool, OnpremPool, Settings, given_keys, known_keys, load_settings
 
 
 def write(tmp_path, text):
@@ -57,6 +57,27 @@ def test_wrong_values_say_where(tmp_path, text, words):
         load_settings(file=write(tmp_path, text), environment={})
 
 
+def test_a_pool_takes_the_keys_of_its_backend(tmp_path):
+    file = write(tmp_path, '[pools.a]\nbackend = "aws"\nregion = "eu-west-1"\n[pools.b]\nworkers_max = 3\n')
+    pools = load_settings(file=file, environment={"OUTFIELD_POOLS__A__MARKET": "on_demand"}).settings.pools
+
+    assert isinstance(pools["a"], AwsPool) and (pools["a"].region, pools["a"].market) == ("eu-west-1", "on_demand")
+    assert isinstance(pools["b"], OnpremPool)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('[pools.a]\nbackend = "slurm"\nregion = "x"\n', r'pools.a.region .* backend = "slurm"'),
+        ('[pools.a]\nbackend = "aws"\n', "pools.a.region"),
+        ('[pools.a]\nbackend = "awz"\n', "pools.a"),
+    ],
+)
+def test_a_pool_refuses_the_keys_of_another_backend(tmp_path, text, words):
+    with pytest.raises(Refused, match=words):
+        load_settings(file=write(tmp_path, text), environment={})
+
+
 def test_a_missing_file_says_so(tmp_path):
     with pytest.raises(Refused, match="cannot be read"):
         load_settings(file=tmp_path / "none.toml", environment={})
@@ -83,6 +104,7 @@ fields = ["Task.sg_tier"]
 values = {"1_Tier" = 90}
 [pools.aws]
 backend = "aws"
+region = "eu-west-1"
 price_usd_per_hour = 0.14
 [budgets.farm]
 usd = 500

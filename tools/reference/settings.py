@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from scheduler.settings import Settings
+from scheduler.settings.loading import sections_of
 from tools.reference.markdown import code, page, paragraphs, table
 
 INTRODUCTION = """A value comes from the last of these that names it: the default below, the system's `outfield.toml`,
@@ -29,30 +30,33 @@ def render() -> str:
 
 
 def _section(name: str, field: FieldInfo) -> list[str]:
-    """The section with its table, then the sections inside it."""
-    model, heading = _model(field)
-    if model is None:
+    """The section with its table, then the sections inside it. Of several kinds, the first is what all have."""
+    kinds, named = sections_of(field)
+    if not kinds:
         return [f"## `[[{name}]]`\n\n{(field.description or '').capitalize()}."]
-    title = f"{name}.NAME" if heading else name
-    found = {key: _model(inner) for key, inner in model.model_fields.items()}
+    title = f"{name}.NAME" if named else name
+    if len(kinds) == 1:
+        return _tables(title, kinds[0])
+    shared = kinds[0].__mro__[1]
+    return [*_tables(title, shared), *(part for kind in kinds for part in _tables(title, kind, beside=shared))]
+
+
+def _tables(title: str, model: type[BaseModel], beside: type[BaseModel] | None = None) -> list[str]:
+    """One kind of section; with `beside`, only the keys that this one does not have."""
+    known = beside.model_fields if beside else {}
+    fields = {key: field for key, field in model.model_fields.items() if key not in known}
+    found = {key: sections_of(field)[0] for key, field in fields.items()}
     rows = [
         (code(key), default(inner), bounds(inner), inner.description or "")
-        for key, inner in model.model_fields.items()
-        if found[key][0] is None
+        for key, inner in fields.items()
+        if not found[key]
     ]
     text = paragraphs(model.__doc__).partition(": ")[2] or paragraphs(model.__doc__)
-    own = f"## `[{title}]`\n\n{text[:1].upper()}{text[1:]}\n\n{table(('Key', 'Default', 'Bounds', 'Meaning'), rows)}"
-    inner = [_section(f"{title}.{key}", model.model_fields[key]) for key, (kind, _) in found.items() if kind]
+    heading = f"## `[{title}]`" if beside is None else f'### `backend = "{model.model_fields["backend"].default}"`'
+    keys = [table(("Key", "Default", "Bounds", "Meaning"), rows)] if rows else []
+    own = "\n\n".join([heading, f"{text[:1].upper()}{text[1:]}", *keys])
+    inner = [_section(f"{title}.{key}", fields[key]) for key, kinds in found.items() if kinds]
     return [own, *(part for parts in inner for part in parts)]
-
-
-def _model(field: FieldInfo) -> tuple[type[BaseModel] | None, bool]:
-    """The section that a field holds, and whether it stands under names of the studio's choice."""
-    kind = field.annotation
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
-        return kind, False
-    inner = get_args(kind)[1] if get_origin(kind) is dict else None
-    return (inner, True) if isinstance(inner, type) and issubclass(inner, BaseModel) else (None, False)
 
 
 def default(field: FieldInfo) -> str:

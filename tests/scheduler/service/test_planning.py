@@ -15,10 +15,10 @@ from scheduler.protocol.work import Lease, Report, Running
 from scheduler.service.rulekeeping import NewRules, replace_rules
 from scheduler.service.submitting import draft_job
 from scheduler.service.validating import validate_payload
-from scheduler.settings import PolicySettings, PoolSettings
+from scheduler.settings import AwsPool, PolicySettings
 
 Start = Callable[..., LooseFarm]
-POOLS = {"aws": PoolSettings(backend="aws", price_usd_per_hour=0.2, tags=("cloud",))}
+POOLS = {"aws": AwsPool(region="eu-west-1", price_usd_per_hour=0.2, tags=("cloud",))}
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from scheduler.protocol.work import Report
 from scheduler.service.controlling import cancel_job, pause_job, resume_job
 from scheduler.service.exporting import Export, export_trace
 from scheduler.service.overriding import prioritise_job
-from scheduler.settings import PolicySettings, PoolSettings
+from scheduler.settings import AwsPool, PolicySettings
 from scheduler.simulation.engine import simulate
 from scheduler.simulation.options import Options
 from scheduler.simulation.planner import Variant
@@ -175,7 +175,7 @@ def test_a_window_of_time(farm: LooseFarm) -> None:
 
 
 def test_a_pool_with_a_bound_grows_on_demand(farm: LooseFarm) -> None:
-    pools = {"aws": PoolSettings(backend="aws", price_usd_per_hour=0.5, workers_max=3)}
+    pools = {"aws": AwsPool(region="eu-west-1", price_usd_per_hour=0.5, workers_max=3)}
     farm.farm.settings = farm.farm.settings.model_copy(update={"pools": pools})
 
     (pool,) = exported(farm).farm.pools

@@ -1,0 +1,100 @@
+"""`[pools.NAME]`: the pools of a farm, by what makes their workers appear.
+
+The keys that every pool has stand in `PoolSettings`; a backend adds its own. `backend` says which of them a table is.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, SecretStr, Tag
+
+from scheduler.settings.section import Section
+
+BACKEND = "what makes the pool's workers appear"
+
+Backend = Literal["onprem", "gce", "aws", "slurm", "opencue", "site"]
+Autoscale = Literal["none", "static", "twostate", "demand", "deadline"]
+
+
+class PoolSettings(Section):
+    """`[pools.NAME]`: workers of one kind. The pool `onprem` is always there."""
+
+    backend: Backend = Field(default="onprem", description=BACKEND)
+    price_usd_per_hour: float = Field(default=0.0, ge=0, description="price of one worker")
+    workers_max: int | None = Field(default=None, ge=0, description="most workers that there may be")
+    workers_min: int = Field(default=0, ge=0, description="workers that are kept whatever happens")
+    tags: tuple[str, ...] = Field(default=(), description="tags that every worker of the pool has")
+    autoscale: Autoscale = Field(default="none", description="how the number of workers follows the work")
+    idle_s: float = Field(default=300.0, gt=0, description="how long a worker may be idle before it is ended")
+    life_s: float = Field(default=6 * 3600.0, ge=30, le=120 * 86_400, description="longest life of one instance")
+    boot_s: float = Field(default=90.0, ge=0, description="time from a launch until the worker asks for work")
+    billing_s: float = Field(default=1.0, ge=1, description="unit of time that is paid for even if only begun")
+
+
+class OnpremPool(PoolSettings):
+    """`[pools.NAME]` with `backend = "onprem"`: machines of the studio that start a worker by themselves."""
+
+    backend: Backend = Field(default="onprem", description=BACKEND)
+
+
+class AwsPool(PoolSettings):
+    """`[pools.NAME]` with `backend = "aws"`: instances of Amazon EC2."""
+
+    backend: Backend = Field(default="aws", description=BACKEND)
+    region: str = Field(description="AWS region, e.g. us-east-1")
+    endpoint_url: str | None = Field(default=None, description="only for tests and private clouds")
+    instance_types: tuple[str, ...] = Field(default=("c7i.2xlarge",), min_length=1, description="in order")
+    market: Literal["spot", "on_demand"] = Field(default="spot", description="spot is cheaper and may be taken back")
+
+
+class GcePool(PoolSettings):
+    """`[pools.NAME]` with `backend = "gce"`: instances of Google Compute Engine."""
+
+    backend: Backend = Field(default="gce", description=BACKEND)
+    project: str = Field(description="Google Cloud project")
+    zones: tuple[str, ...] = Field(min_length=1, description="zones in order of preference")
+    machine_type: str = Field(default="c3-standard-8", description="machine type")
+    provisioning: Literal["spot", "standard"] = Field(default="spot", description="spot may be taken back")
+    endpoint: str | None = Field(default=None, description="only for tests and private clouds")
+
+
+class SlurmPool(PoolSettings):
+    """`[pools.NAME]` with `backend = "slurm"`: workers as jobs of a Slurm cluster."""
+
+    backend: Backend = Field(default="slurm", description=BACKEND)
+    partition: str | None = Field(default=None, description="partition; none: the cluster's default")
+
+
+class OpencuePool(PoolSettings):
+    """`[pools.NAME]` with `backend = "opencue"`: hosts of an OpenCue farm, through its host daemon RQD."""
+
+    backend: Backend = Field(default="opencue", description=BACKEND)
+    hosts: tuple[str, ...] = Field(min_length=1, description="hosts that run RQD, as HOST or HOST:PORT")
+
+
+class SitePool(PoolSettings):
+    """`[pools.NAME]` with `backend = "site"`: another Outfield scheduler that whole jobs are forwarded to."""
+
+    backend: Backend = Field(default="site", description=BACKEND)
+    url: str = Field(description="the other scheduler's URL")
+    token: SecretStr | None = Field(default=None, description="a user's token of the other farm")
+    token_file: Path | None = Field(default=None, description="file that holds the token")
+
+
+def _backend(value: Any) -> str:
+    return str(value.get("backend", "onprem")) if isinstance(value, dict) else value.backend
+
+
+AnyPool = Annotated[
+    Annotated[OnpremPool, Tag("onprem")]
+    | Annotated[AwsPool, Tag("aws")]
+    | Annotated[GcePool, Tag("gce")]
+    | Annotated[SlurmPool, Tag("slurm")]
+    | Annotated[OpencuePool, Tag("opencue")]
+    | Annotated[SitePool, Tag("site")],
+    Discriminator(_backend),
+]
+
+POOL_KINDS: tuple[type[PoolSettings], ...] = (OnpremPool, AwsPool, GcePool, SlurmPool, OpencuePool, SitePool)
