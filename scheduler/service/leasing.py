@@ -125,10 +125,10 @@ class Leasing:
         exchange = self._exchange_of(worker, request, takes)
         promised = self._rationing.promise(takes, worker.pool)
         try:
-            await farm.store.aquick(exchange.run)
+            await farm.store.aquick(worker.id, exchange.run)
         except SomeStale:
             exchange = replace(exchange, plain={}, ledger=farm.ledger(), acks=[], granted=[], delivered=[])
-            await farm.store.aquick(exchange.run)
+            await farm.store.aquick(worker.id, exchange.run)
         finally:
             if promised:
                 self._rationing.release(promised)

@@ -11,12 +11,14 @@ from scheduler.store.writer import Query
 # must wait, is passed over; the job is asked once more, for it may have been paused since the plan was made. Cost does
 # not grow with the number of pending tasks (partial index task_ready). Select and then update, inside the one writer's
 # transaction, is three times quicker than one UPDATE … RETURNING with a subquery, which builds two temporary tables.
+# SQLite plans by the value of a plain `LIMIT ?`, and so compiles the statement anew whenever one is bound; with the
+# cast it does not: 5 µs instead of 44.
 READY_TASKS = Query(
     """
     SELECT id, attempt + 1, frames, tile, slice, feeds FROM task WHERE step_id = ? AND status = 'READY'
     AND (not_before IS NULL OR not_before <= ?) AND (avoid IS NULL OR avoid <> ? OR avoid_until <= ?)
     AND (SELECT status FROM job WHERE id = ?) IN ('QUEUED', 'RUNNING')
-    ORDER BY seq LIMIT ?
+    ORDER BY seq LIMIT CAST(? AS integer)
     """
 )
 LEASE = Query("UPDATE task SET status = 'LEASED', attempt = ?, worker = ?, secret = ?, message = NULL WHERE id = ?")

@@ -13,6 +13,7 @@ from sqlmodel import Session
 from scheduler.errors import Unavailable
 from scheduler.store.blobs import BlobStore
 from scheduler.store.engine import ActiveLock, database_url, open_engine, reading
+from scheduler.store.gathering import Gathering
 from scheduler.store.migrating import migrate
 from scheduler.store.writer import Transaction, Writer
 
@@ -74,6 +75,7 @@ class Store:
         migrate(self._write_engine, data)
         self._read_engine = open_engine(url, read_only=True)
         self.writer = Writer(self._write_engine)
+        self._gathering = Gathering(self.writer)
         self.blobs = BlobStore(self.folders.blobs)
 
     @property
@@ -89,9 +91,9 @@ class Store:
         """Run a change and await its commit."""
         return await self.writer.submit_async(change)
 
-    async def aquick(self, change: Callable[[Transaction], Result]) -> Result:
-        """Run a change of a few prepared statements; at once, if nobody else is writing."""
-        return await self.writer.submit_quick(change)
+    async def aquick(self, caller: str, change: Callable[[Transaction], Result]) -> Result:
+        """Run a change of a few prepared statements; at once, if nobody else is writing or about to."""
+        return await self._gathering.submit(caller, change)
 
     @contextmanager
     def read(self) -> Iterator[Session]:

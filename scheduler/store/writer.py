@@ -100,7 +100,7 @@ class Transaction:
             session.close()
 
 
-class _Change:
+class Change:
     """A change and where its answer goes: a thread's future, or a future of an event loop."""
 
     __slots__ = ("error", "function", "future", "loop", "result", "waiter")
@@ -113,6 +113,11 @@ class _Change:
         self.result: Any = None
         self.error: BaseException | None = None
 
+    def expect_answer(self, loop: asyncio.AbstractEventLoop) -> asyncio.Future[Any]:
+        """A future of the loop that the answer goes to."""
+        self.loop, self.waiter = loop, loop.create_future()
+        return self.waiter
+
 
 class Writer:
     """Owns the one connection that writes, and the thread that uses it."""
@@ -120,7 +125,7 @@ class Writer:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._begin = "BEGIN IMMEDIATE" if engine.dialect.name == "sqlite" else "BEGIN"
-        self._queue: queue.SimpleQueue[_Change | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Change | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="writer", daemon=True)
         self._closed = False
         self._lock = threading.Lock()
@@ -134,7 +139,7 @@ class Writer:
 
     def submit(self, function: Callable[[Transaction], Result]) -> Future[Result]:
         """Hand over a change; the future is answered after the commit, or with the change's own exception."""
-        change = _Change(function)
+        change = Change(function)
         future: Future[Result] = Future()
         change.future = future
         self._put(change)
@@ -142,10 +147,8 @@ class Writer:
 
     def submit_async(self, function: Callable[[Transaction], Result]) -> asyncio.Future[Result]:
         """The same for a coroutine: answered in its own loop, all changes of a commit with one wake-up."""
-        change = _Change(function)
-        change.loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[Result] = change.loop.create_future()
-        change.waiter = waiter
+        change = Change(function)
+        waiter = change.expect_answer(asyncio.get_running_loop())
         self._put(change)
         return waiter
 
@@ -155,21 +158,27 @@ class Writer:
         Changes are answered in the order of their commits all the same: while anything waits, or is committed but not
         answered yet, the change waits its turn behind it.
         """
+        change = Change(function)
+        waiter = change.expect_answer(asyncio.get_running_loop())
+        self.run_together([change])
+        return waiter
+
+    def run_together(self, changes: list[Change]) -> None:
+        """The same for several, which share one commit. Each expects its answer in the running loop."""
         if self._commit_s < QUICK_COMMIT_S and self._turn.acquire(blocking=False):
             try:
                 if not self._closed and not self._unanswered and self._queue.empty():
-                    return self._run_here(function)
+                    self._commit(changes)
+                    _answer_in_loop(changes)
+                    return
             finally:
                 self._turn.release()
-        return self.submit_async(function)
-
-    def _run_here(self, function: Callable[[Transaction], Result]) -> asyncio.Future[Result]:
-        change = _Change(function)
-        waiter: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        change.waiter = waiter
-        self._commit([change])
-        _answer_in_loop([change])
-        return waiter
+        for change in changes:
+            try:
+                self._put(change)
+            except Unavailable as error:
+                change.error = error
+                _answer_in_loop([change])
 
     def write(self, function: Callable[[Transaction], Result]) -> Result:
         """Hand over a change and wait for it."""
@@ -184,7 +193,7 @@ class Writer:
             self._queue.put(None)
         self._thread.join()
 
-    def _put(self, change: _Change) -> None:
+    def _put(self, change: Change) -> None:
         with self._lock:
             if self._closed:
                 raise Unavailable("The scheduler is shutting down.", code="shutting_down")
@@ -207,7 +216,7 @@ class Writer:
         with self._turn:
             self._connection.close()
 
-    def _commit(self, group: list[_Change]) -> None:
+    def _commit(self, group: list[Change]) -> None:
         """Commit a group; a connection whose commit failed is not to be trusted any more."""
         started_s = time.perf_counter()
         if not self._commit_group(self._connection, group):
@@ -216,9 +225,9 @@ class Writer:
             self._connection = self._connect()
         self._commit_s += COMMIT_MEMORY * (time.perf_counter() - started_s - self._commit_s)
 
-    def _answer(self, group: list[_Change]) -> None:
+    def _answer(self, group: list[Change]) -> None:
         """Tell everyone; each event loop is woken once, however many of its changes were in the group."""
-        by_loop: dict[asyncio.AbstractEventLoop, list[_Change]] = defaultdict(list)
+        by_loop: dict[asyncio.AbstractEventLoop, list[Change]] = defaultdict(list)
         for change in group:
             if change.loop is not None:
                 by_loop[change.loop].append(change)
@@ -236,12 +245,12 @@ class Writer:
                 with self._lock:
                     self._unanswered -= 1
 
-    def _answer_late(self, changes: list[_Change]) -> None:
+    def _answer_late(self, changes: list[Change]) -> None:
         with self._lock:
             self._unanswered -= 1
         _answer_in_loop(changes)
 
-    def _collect(self, first: _Change) -> tuple[list[_Change], bool]:
+    def _collect(self, first: Change) -> tuple[list[Change], bool]:
         group = [first]
         while len(group) < GROUP_MAX:
             try:
@@ -253,7 +262,7 @@ class Writer:
             group.append(change)
         return group, False
 
-    def _commit_group(self, connection: Connection, group: list[_Change]) -> bool:
+    def _commit_group(self, connection: Connection, group: list[Change]) -> bool:
         """Run the group in one transaction; False if the transaction itself failed, and everyone with it."""
         try:
             transaction = Transaction(connection)
@@ -276,7 +285,7 @@ class Writer:
         return True
 
 
-def _run_alone(transaction: Transaction, change: _Change) -> None:
+def _run_alone(transaction: Transaction, change: Change) -> None:
     """A change alone in its transaction needs no savepoint: if it fails, the transaction does."""
     try:
         change.result = change.function(transaction)
@@ -290,7 +299,7 @@ def _run_alone(transaction: Transaction, change: _Change) -> None:
     transaction.statement("COMMIT")
 
 
-def _run_beside_others(transaction: Transaction, change: _Change) -> None:
+def _run_beside_others(transaction: Transaction, change: Change) -> None:
     """One change in its savepoint: if it fails, it undoes only itself."""
     transaction.statement("SAVEPOINT change")
     try:
@@ -303,7 +312,7 @@ def _run_beside_others(transaction: Transaction, change: _Change) -> None:
     transaction.statement("RELEASE SAVEPOINT change")
 
 
-def _answer_in_loop(changes: list[_Change]) -> None:
+def _answer_in_loop(changes: list[Change]) -> None:
     for change in changes:
         waiter = change.waiter
         if waiter is None or waiter.done():
