@@ -21,6 +21,7 @@ from worker.backoff import Backoff
 from worker.cache import ResourceCache
 from worker.client import CallFailed, SchedulerClient, Unreachable
 from worker.clock import Clock, SystemClock
+from worker.credentials import Renewal, WrongPin, save_certificate
 from worker.identity import Identity, NotJoined
 from worker.journal import Journal
 from worker.locks import DataFolderBusy, lock_data_folder
@@ -92,6 +93,7 @@ def work(settings: WorkerSettings, inbox: Inbox, *, clock: Clock, registry: Runn
     if identity is None:
         return EXIT_OK
     basis.client.token = identity.token
+    Renewal(settings, basis.client, identity.worker, clock.now).begin()
     supervisor = assemble(basis, identity)
     _warm_up(supervisor, basis)
     _log.info("ready", worker=identity.worker, farm=identity.farm, slots=settings.slots, pool=settings.pool)
@@ -123,19 +125,26 @@ def join(basis: Basis) -> Identity:
     """Trade the join code for an identity, and keep it.
 
     Raises:
-        NotJoined: there is no code, or it is not accepted. Unreachable: the scheduler does not answer.
+        NotJoined: there is no code, it is not accepted, or this is not the scheduler that was meant.
+        Unreachable: the scheduler does not answer.
     """
     settings = basis.settings
     if not settings.join:
         raise NotJoined(identities.no_code_message(settings))
     try:
+        basis.client.learn_authority()
         welcome = basis.client.join(basis.hello)
     except Unreachable:
         raise
+    except WrongPin as error:
+        raise NotJoined(str(error)) from error
     except CallFailed as error:
         raise NotJoined(f"{error.message} {identities.no_code_message(settings)}") from error
     identity = identities.identity_from(settings, basis.hello, welcome)
     identities.save_identity(settings.data, identity)
+    if welcome.certificate is not None:
+        save_certificate(settings.data, welcome.certificate)
+        basis.client.show()
     _log.info("joined", worker=identity.worker, farm=identity.farm)
     return identity
 

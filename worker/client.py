@@ -20,6 +20,7 @@ import msgspec
 
 from scheduler.protocol.work import SyncEnvelope, SyncReply, SyncRequest, TaskRef
 from scheduler.protocol.workers import WorkerHello, WorkerWelcome
+from worker.credentials import fetch_authority, show_certificate, tls_context
 from worker.settings import WorkerSettings
 
 Lane = Literal["poll-a", "poll-b", "report", "renew", "files", "log", "blobs"]
@@ -72,7 +73,7 @@ class SchedulerClient:
         self._lock = threading.Lock()
         self._clients: dict[Lane, httpx.Client] = {}
         self._transports: dict[Lane, httpx.HTTPTransport] = {}
-        self._tls: ssl.SSLContext | bool = _tls(settings)
+        self._tls: ssl.SSLContext | bool = tls_context(settings)
         self._encoder = msgspec.json.Encoder()
         self._decoder = msgspec.json.Decoder(SyncEnvelope)
         # A proxy from the environment must not stand between a worker and a scheduler on the same machine.
@@ -91,6 +92,34 @@ class SchedulerClient:
             raise Refused(
                 f"{self._settings.server} answers, but not like a scheduler of Outfield. Check the URL."
             ) from error
+
+    def certificate(self, worker: str, csr: str) -> str:
+        """A new certificate (PEM) for a signing request.
+
+        Raises:
+            CallFailed: the scheduler gives none now.
+        """
+        path = f"/workers/{quote(worker, safe='')}/certificate"
+        answer = self._call("report", "POST", path, content=msgspec.json.encode({"csr": csr}), timeout=None)
+        return str(answer.json()["data"]["certificate"])
+
+    def learn_authority(self) -> None:
+        """Fetch the farm's authority and believe it, if a pin says which one it must be.
+
+        Raises:
+            WrongPin: it is another one. Unreachable: the scheduler does not answer.
+        """
+        try:
+            found = fetch_authority(self._settings)
+        except httpx.HTTPError as error:
+            raise _unreachable(self._settings.server, error) from error
+        if found is not None and not isinstance(self._tls, bool):
+            self._tls.load_verify_locations(found)
+
+    def show(self) -> None:
+        """Show the worker's certificate on every connection that is made from now on."""
+        if not isinstance(self._tls, bool):
+            show_certificate(self._tls, self._settings.data)
 
     def sync(self, lane: Lane, worker: str, request: SyncRequest) -> SyncReply:
         """Heartbeat, reports and request for work in one. Waits up to `request.wait_s` longer than other calls."""
@@ -226,16 +255,6 @@ class SchedulerClient:
                 self._transports[lane] = httpx.HTTPTransport(verify=self._tls)
             transport = self._transports[lane]
         return transport.handle_request(request)
-
-
-def _tls(settings: WorkerSettings) -> ssl.SSLContext | bool:
-    """One context for all lanes (loading certificates takes 20 ms); none is loaded for plain HTTP."""
-    if not settings.server.startswith("https://"):
-        return False
-    context = ssl.create_default_context()
-    if settings.ca_file is not None:
-        context.load_verify_locations(settings.ca_file)
-    return context
 
 
 def _chunks(file: IO[bytes]) -> Iterator[bytes]:

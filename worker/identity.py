@@ -14,6 +14,7 @@ import msgspec
 
 from scheduler.protocol import PROTOCOL_VERSION
 from scheduler.protocol.workers import Capabilities, WorkerHello, WorkerWelcome
+from worker.credentials import signing_request
 from worker.settings import WorkerSettings
 
 
@@ -60,7 +61,7 @@ def forget_identity(data: Path) -> None:
 
 
 def introduction(settings: WorkerSettings, capabilities: Capabilities) -> WorkerHello:
-    """The worker's first words."""
+    """The worker's first words; over HTTPS it asks for a certificate."""
     return WorkerHello(
         join=settings.join,
         name=settings.name,
@@ -68,12 +69,13 @@ def introduction(settings: WorkerSettings, capabilities: Capabilities) -> Worker
         slots=settings.slots,
         protocol=PROTOCOL_VERSION,
         capabilities=capabilities,
+        csr=signing_request(settings.data, settings.name) if settings.server.startswith("https://") else None,
     )
 
 
 def introduced(hello: WorkerHello) -> dict[str, Any]:
     """The part of an introduction that routing depends on."""
-    said = hello.model_dump(mode="json", exclude={"join", "protocol", "capabilities"})
+    said = hello.model_dump(mode="json", exclude={"join", "protocol", "capabilities", "csr"})
     said["capabilities"] = hello.capabilities.model_dump(mode="json", exclude={"details"})
     return said
 

@@ -51,6 +51,9 @@ class WorkerSettings(BaseModel):
     data: Path = Field(default_factory=_default_data, description="folder of this worker alone")
     cache: Path = Field(default_factory=_default_cache, description="folder for scenes and compiled kernels")
     ca_file: Path | None = Field(default=None, description="certificates to trust besides the system's")
+    ca_pin: str = Field(
+        default="", pattern=r"^(sha256:[0-9a-f]{64})?$", description="hash of the farm authority's certificate"
+    )
     parent_pid: int = Field(default=0, ge=0, description="process without which this worker drains; 0: none")
 
     prefetch: int = Field(default=1, ge=0, le=64, description="leases taken beyond free slots when tasks are short")

@@ -20,6 +20,7 @@ from scheduler.api.headers import Guarded
 from scheduler.api.hosts import host_and_port, is_own_origin
 from scheduler.api.rates import Buckets
 from scheduler.api.sync import is_sync
+from scheduler.api.tls import check_certificate
 from scheduler.errors import Denied, OutfieldError, Refused, Unavailable
 from scheduler.service.identity import Principal, Role
 from scheduler.service.services import Services
@@ -53,6 +54,7 @@ class Edge:
         limits = services.farm.settings.limits
         self._limits, self._buckets = limits, Buckets(limits.requests_per_s_max, limits.requests_burst_max)
         self._seen: set[str] = set()
+        self._certified = services.farm.settings.server.tls.workers == "certificate"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -69,6 +71,8 @@ class Edge:
             self._check(scope, visit)
             principal = self._services.identity.principal(visit.token)
             scope.setdefault("state", {})["principal"] = principal
+            if self._certified and principal is not None and principal.worker is not None:
+                check_certificate(scope, principal.worker)
             limit = body_limit_bytes(scope["method"], scope["path"], self._limits)
             check_length(visit.length, limit)
             self._check_rate(scope, principal)

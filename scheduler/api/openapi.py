@@ -20,7 +20,7 @@ from scheduler.api.rule_shapes import RULE_BODIES
 from scheduler.api.sync import PATH
 from scheduler.protocol.submission import NewJob
 from scheduler.protocol.work import SyncEnvelope, SyncRequest
-from scheduler.protocol.workers import WorkerHello
+from scheduler.protocol.workers import CertificateRequest, WorkerHello
 
 REF = "#/components/schemas/{name}"
 TAGS = (
@@ -100,7 +100,7 @@ def _refusal(text: str) -> dict[str, Any]:
 
 def _bodies() -> dict[str, Any]:
     """Schemas of the bodies that routes parse by hand."""
-    models = [(model, "validation") for model in (NewJob, WorkerHello, *BODIES, *RULE_BODIES)]
+    models = [(model, "validation") for model in (NewJob, WorkerHello, CertificateRequest, *BODIES, *RULE_BODIES)]
     _, definitions = models_json_schema(models, ref_template="#/components/schemas/{model}")  # pyright: ignore[reportArgumentType]
     return definitions["$defs"]
 

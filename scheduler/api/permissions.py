@@ -22,6 +22,8 @@ PERMISSIONS: dict[str, frozenset[Role] | None] = {
     "GET /healthz": ANYONE,
     "GET /openapi.json": ANYONE,
     "GET /docs": ANYONE,
+    # The authority's certificate, which callers check against the pin that they were given.
+    "GET /ca.pem": ANYONE,
     # The join code in the body is the credential; it is valid once.
     "POST /workers": ANYONE,
     "GET /info": ALL,
@@ -76,6 +78,7 @@ PERMISSIONS: dict[str, frozenset[Role] | None] = {
     "GET /workers/{worker}": PEOPLE,
     "POST /workers/{worker}/drain": ADMINS,
     "POST /workers/{worker}/enable": ADMINS,
+    "POST /workers/{worker}/certificate": WORKERS,
     "POST /workers/{worker}/rating": frozenset({Role.ADMIN, Role.WORKER}),
     "PUT /blobs/{hash}": PEOPLE,
     "HEAD /blobs/{hash}": ALL,

@@ -314,10 +314,11 @@ class NewTokenShape(Shape):
     role: str
     token: str
     expires_at: str | None
+    ca_pin: str | None = Field(description="what a new machine recognises the farm by; none: it serves plain HTTP")
 
 
 class WelcomeShape(Shape):
-    """A worker's id and token, and the farm's rhythm in seconds."""
+    """A worker's id and token, and the farm's rhythm in seconds; `certificate` (PEM) if it has asked for one."""
 
     worker: str
     token: str
@@ -325,3 +326,10 @@ class WelcomeShape(Shape):
     renew_s: float
     grace_s: float
     farm: str
+    certificate: str | None = None
+
+
+class CertificateShape(Shape):
+    """A worker's certificate (PEM)."""
+
+    certificate: str

@@ -65,5 +65,6 @@ async def _made(services: Serving, wanted: NewToken) -> bytes:
         "role": role.value,
         "token": text,
         "expires_at": iso(row.expires_at) if row else None,
+        "ca_pin": services.farm.authority.pin if services.farm.authority else None,
     }
     return envelope(data, "Keep this token: it is not shown again.")

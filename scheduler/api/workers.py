@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 
 from fastapi import Request
@@ -11,10 +12,11 @@ from scheduler.api.answers import answer, envelope, raw_answer
 from scheduler.api.bodies import json_body, json_object
 from scheduler.api.context import Answers, Caller, OnFarm, Serving, guarded, takes, tells
 from scheduler.api.requests import Rating, read
-from scheduler.api.shapes import PoolShape, WelcomeShape, WorkerShape
+from scheduler.api.shapes import CertificateShape, PoolShape, WelcomeShape, WorkerShape
 from scheduler.api.submission import KeyHeader
-from scheduler.errors import Denied
-from scheduler.protocol.workers import WorkerHello
+from scheduler.errors import Denied, NotFound
+from scheduler.protocol.workers import CertificateRequest, WorkerHello
+from scheduler.service.certifying import certify
 from scheduler.service.idempotency import Answered, Note, make_key
 from scheduler.service.identity import Role
 from scheduler.service.rating import rate_worker
@@ -83,6 +85,25 @@ async def rate(request: Request, farm: OnFarm, caller: Caller, worker: str) -> R
     await rate_worker(farm, worker, wanted.rating, wanted.bench)
     view = await show_worker(farm, worker)
     return answer(view, f"Worker {view['name']} has a rating of {wanted.rating:g}.")
+
+
+@router.post("/workers/{worker}/certificate", responses=tells(CertificateShape, 409, 422),
+             openapi_extra=takes("CertificateRequest"))  # fmt: skip
+async def renew_certificate(request: Request, farm: OnFarm, caller: Caller, worker: str) -> Response:
+    """Give a worker a new certificate in the place of its older one."""
+    if caller.worker != worker:
+        raise Denied("A worker can only ask for its own certificate.", code="wrong_worker")
+    wanted = read(CertificateRequest, await json_object(request))
+    return answer({"certificate": certify(farm, worker, wanted.csr)}, "Here is the certificate.")
+
+
+@router.get("/ca.pem", include_in_schema=False)
+async def authority(farm: OnFarm) -> Response:
+    """The certificate of the farm's authority, for callers that know its pin."""
+    if farm.authority is None:
+        raise NotFound("This farm has no certificate authority.", code="no_authority")
+    text = await asyncio.to_thread(farm.authority.ca_file.read_bytes)
+    return Response(text, media_type="application/x-pem-file")
 
 
 @router.get("/pools", responses=tells(list[PoolShape]))

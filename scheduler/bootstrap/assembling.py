@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from scheduler.bootstrap.tls import authority_of
 from scheduler.clock import Clock
 from scheduler.imaging.filming import Filming
 from scheduler.imaging.pool import ImagingPool
@@ -53,6 +54,7 @@ def assemble(
     farm = Farm(store, clock, settings, Live())
     farm.tracker = tracker(store, settings, clock)
     farm.outbox = make_outbox(settings.shotgrid, farm_id)
+    farm.authority = authority_of(farm)
     load_rules(farm)
     identity = Identity(farm)
     identity.load()

@@ -14,13 +14,17 @@ import uvicorn
 from scheduler.api.app import make_app
 from scheduler.api.coalescing import CoalescingProtocol
 from scheduler.bootstrap.running import running
+from scheduler.bootstrap.tls import renew, use_tls
 from scheduler.errors import Unavailable
+from scheduler.service.farm import Farm
 from scheduler.service.services import Services
 from scheduler.settings import Settings
 
 START_POLL_S = 0.005
 THREAD_SWITCH_S = 0.001
 GRACEFUL_S = 5
+RENEW_LOOK_S = 12 * 3600.0
+"""How often it is looked whether the certificate has to be renewed."""
 
 Result = TypeVar("Result")
 OnReady = Callable[[Services, str], Awaitable[None]]
@@ -38,7 +42,7 @@ class _Server(uvicorn.Server):
         """Where it listens."""
         name = self.servers[0].sockets[0].getsockname()
         host = f"[{name[0]}]" if ":" in name[0] else name[0]
-        return f"http://{host}:{name[1]}"
+        return f"{'https' if self.config.is_ssl else 'http'}://{host}:{name[1]}"
 
 
 def run_loop(main: Coroutine[Any, Any, Result]) -> Result:
@@ -85,11 +89,13 @@ async def serve(settings: Settings, on_ready: OnReady, *, stop: asyncio.Event | 
             proxy_headers=False,  # whoever calls is who they are: forwarded addresses are not believed
             h11_max_incomplete_event_size=64 * 1024,
         )
+        use_tls(config, services.farm)
         server = _Server(config)
         serving = asyncio.create_task(server.serve_on(listener), name="http")
         waiting = asyncio.create_task(stopping.wait(), name="stop")
         while not server.started and not serving.done():  # noqa: ASYNC110  uvicorn tells by a flag only
             await asyncio.sleep(START_POLL_S)
+        renewing = asyncio.create_task(_renew(services.farm, config), name="certificate")
         if server.started:
             await on_ready(services, server.url)
         await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -99,6 +105,14 @@ async def serve(settings: Settings, on_ready: OnReady, *, stop: asyncio.Event | 
         server.should_exit = True
         await serving
         waiting.cancel()
+        renewing.cancel()
+
+
+async def _renew(farm: Farm, config: uvicorn.Config) -> None:
+    """Look after the certificate as long as the scheduler runs."""
+    while True:
+        await asyncio.sleep(RENEW_LOOK_S)
+        await asyncio.to_thread(renew, farm, config)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -75,6 +75,7 @@ VERBS: Places = (
         scheduler="Run the scheduler alone; workers come from elsewhere.",
         worker="Run a worker for the scheduler at --server URL.",
     ),
+    *_verbs(FARM, "init", init="Prepare a farm that serves HTTPS: its authority, its settings, what to do next."),
     *_verbs(FARM, "demo", demo="Render a short animation and a still on a farm in a temporary folder."),
     *_verbs(JOBS, "submit", submit="Submit a scene and print the job's ID."),
     *_verbs(JOBS, "jobs", jobs="List jobs, newest first, or show one with its tasks."),

@@ -190,6 +190,12 @@ class Client:
         try:
             yield
         except httpx.TransportError as error:
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                raise Unreachable(
+                    f"The certificate of {self.connection.server} is not trusted on this machine.",
+                    hint="Name the farm's authority (its data folder's tls/ca.pem) by --ca-file or OUTFIELD_CA_FILE.",
+                    details={"reason": _reason(error)},
+                ) from error
             raise Unreachable(
                 f"Cannot reach the scheduler at {self.connection.server}.", details={"reason": _reason(error)}
             ) from error

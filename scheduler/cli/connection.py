@@ -55,7 +55,10 @@ def is_local(server: str) -> bool:
 
 
 def choose(
-    options: SharedOptions, profiles: Mapping[str, Profile], local_token: Callable[[], str | None]
+    options: SharedOptions,
+    profiles: Mapping[str, Profile],
+    local_token: Callable[[], str | None],
+    local_ca: Callable[[], Path | None] = lambda: None,
 ) -> Connection:
     """Decide which server and which token.
 
@@ -74,7 +77,20 @@ def choose(
         token = profile.token or (read_token(profile.token_file) if profile.token_file else None)
     if token is None and is_local(server):
         token = local_token()
-    return Connection(server, token, profile.ca_file if profile is not None else None)
+    return Connection(server, token, _ca_file(options, profile, server, local_ca))
+
+
+def _ca_file(
+    options: SharedOptions, profile: Profile | None, server: str, local_ca: Callable[[], Path | None]
+) -> Path | None:
+    """The certificates to trust: a flag's, the profile's, the environment's, or those of the farm on this machine."""
+    if options.ca_file:
+        return Path(options.ca_file).expanduser()
+    if profile is not None and profile.ca_file is not None:
+        return profile.ca_file
+    if options.env_ca_file:
+        return Path(options.env_ca_file).expanduser()
+    return local_ca() if is_local(server) and server.startswith("https:") else None
 
 
 def clean_url(server: str) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from scheduler.cli.checks import Check
     from scheduler.settings import Settings
 
+EGRESS_COLUMNS = (Column("Address"), Column("Called by"), Column("What for", wrap=True), Column("Setting"))
 COLUMNS = (Column("Check"), Column("", status=True), Column("Found", wrap=True), Column("Next step", wrap=True))
 
 
@@ -23,6 +24,7 @@ def doctor(
     cli: Cli,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="outfield.toml to read, and no other")] = None,
     data: Annotated[Path | None, typer.Option(metavar="DIR", help="the farm's data folder")] = None,
+    egress: Annotated[bool, typer.Option("--egress", help="list what this farm calls beyond the studio")] = False,
 ) -> ExitCode:
     """Check this installation; exits with 1 if something is broken.
 
@@ -31,12 +33,28 @@ def doctor(
     from scheduler.settings import load_settings
 
     flags = {"server.data": data.expanduser().absolute() if data else None}
-    found = examine(cli, load_settings(file=config, flags=flags).settings)
+    settings = load_settings(file=config, flags=flags).settings
+    if egress:
+        return show_egress(cli, settings)
+    found = examine(cli, settings)
     if cli.output.as_json:
         cli.output.data([vars(check) for check in found])
     else:
         cli.output.table(COLUMNS, [(check.name, check.level.value, check.found, check.hint) for check in found])
     return ExitCode.FAILED if any(check.level.value == "fail" for check in found) else ExitCode.OK
+
+
+def show_egress(cli: Cli, settings: Settings) -> ExitCode:
+    """The addresses that a firewall has to let through, and no others."""
+    from scheduler.cli.egress import allowed_egress
+
+    found = allowed_egress(settings)
+    if cli.output.as_json:
+        cli.output.data([vars(one) for one in found])
+    else:
+        rows = [(f"{one.host}:{one.port}", one.who, one.why, one.setting) for one in found]
+        cli.output.table(EGRESS_COLUMNS, rows, empty="This farm calls nothing beyond the studio.")
+    return ExitCode.OK
 
 
 def examine(cli: Cli, settings: Settings) -> list[Check]:

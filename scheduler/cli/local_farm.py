@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 
 from scheduler.bootstrap.serving import serve
 from scheduler.cli.local_workers import Crew, LocalWorkers
@@ -39,7 +40,10 @@ async def run_farm(
 
     async def on_ready(services: Services, url: str) -> None:
         url = reachable(url)
-        workers = await _start_workers(services, crew_of(url), stop)
+        crew, authority = crew_of(url), services.farm.authority
+        if authority is not None:
+            crew = replace(crew, ca_pin=authority.pin)
+        workers = await _start_workers(services, crew, stop)
         started.append(workers)
         on_up(url, _drain_on_signal(workers, stop))
 

@@ -43,6 +43,7 @@ class Crew:
     drain_s: float = 60.0
     log_folder: Path | None = None
     names: str = ""
+    ca_pin: str = ""
 
     def name(self, number: int) -> str:
         """What the worker is called in lists."""
@@ -52,6 +53,8 @@ class Crew:
         """The child's command line; without the join code."""
         own = str(self.folder / str(number))
         options = {"--server": self.server, "--join": "-", "--data": own, "--name": self.name(number)}
+        if self.ca_pin:
+            options["--ca-pin"] = self.ca_pin
         words = [word for option in options.items() for word in option]
         return [sys.executable, "-m", "scheduler.cli.main", "worker", *words, "--parent-pid", str(os.getpid())]
 

@@ -36,6 +36,10 @@ EnvProfileOption = Annotated[
     str | None,
     typer.Option("--profile", metavar="P", envvar="OUTFIELD_PROFILE", help="entry of clients.toml"),
 ]
+EnvCaFileOption = Annotated[
+    str | None,
+    typer.Option("--ca-file", metavar="FILE", envvar="OUTFIELD_CA_FILE", help="certificates to trust besides"),
+]
 VersionFlag = Annotated[bool, typer.Option("--version", callback=show_version, is_eager=True, help="print the version")]
 
 
@@ -48,10 +52,11 @@ def shared(
     server: EnvServerOption = None,
     token: EnvTokenOption = None,
     profile: EnvProfileOption = None,
+    ca_file: EnvCaFileOption = None,
     version: VersionFlag = False,  # noqa: ARG001 - its callback does it
 ) -> None:
     """Outfield is a render farm: submit scenes, watch them render, look after the machines."""
-    given = {"server": server, "token": token, "profile": profile}
+    given = {"server": server, "token": token, "profile": profile, "ca_file": ca_file}
     surroundings = {name for name in given if _from_environment(context, name)}
     context.obj = SharedOptions(
         json=json,

@@ -12,6 +12,7 @@ QuietFlag = Annotated[bool, typer.Option("--quiet", help="print IDs and results 
 ServerOption = Annotated[str | None, typer.Option("--server", metavar="URL", help="scheduler's URL")]
 TokenOption = Annotated[str | None, typer.Option("--token", metavar="T", help="access token")]
 ProfileOption = Annotated[str | None, typer.Option("--profile", metavar="P", help="entry of clients.toml")]
+CaFileOption = Annotated[str | None, typer.Option("--ca-file", metavar="FILE", help="certificates to trust besides")]
 
 
 @dataclass(frozen=True)
@@ -23,9 +24,11 @@ class SharedOptions:
     server: str | None = None
     token: str | None = None
     profile: str | None = None
+    ca_file: str | None = None
     env_server: str | None = None
     env_token: str | None = None
     env_profile: str | None = None
+    env_ca_file: str | None = None
 
     @property
     def names_a_server(self) -> bool:
@@ -43,5 +46,6 @@ SHARED: dict[str, Any] = {
     "server": ServerOption,
     "token": TokenOption,
     "profile": ProfileOption,
+    "ca_file": CaFileOption,
 }
 """The shared options with the annotations that typer reads."""

@@ -77,6 +77,7 @@ def worker(
     slots: Annotated[int | None, typer.Option(metavar="N", min=1, help="tasks run side by side  [1]")] = None,
     data: Annotated[Path | None, typer.Option(metavar="DIR", help="folder of this worker alone")] = None,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="what it is called in lists  [host name]")] = None,
+    ca_pin: Annotated[str | None, typer.Option(metavar="PIN", help="the farm authority's, see `outfield init`")] = None,
     tag: Annotated[list[str] | None, typer.Option(metavar="TAG", help="further tag that jobs may require")] = None,
     parent_pid: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> ExitCode:
@@ -91,6 +92,7 @@ def worker(
     server = cli.connection.server if cli.options.names_a_server else None
     flags: dict[str, Any] = {"server": server, "join": _join_code(join), "pool": pool, "slots": slots}
     flags |= {"data": data.absolute() if data else None, "name": name, "parent_pid": parent_pid}
+    flags |= {"ca_pin": ca_pin, "ca_file": cli.connection.ca_file if server else None}
     flags["tags"] = tuple(tag) if tag else None
     flags["orphan_drain_s"] = ORPHAN_DRAIN_S if parent_pid else None
     try:

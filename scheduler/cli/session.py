@@ -33,7 +33,7 @@ class Cli:
     def connection(self) -> Connection:
         """The scheduler that is meant."""
         profiles = read_profiles(config_folder() / PROFILES_FILE)
-        return choose(self.options, profiles, lambda: read_token(data_folder() / ADMIN_TOKEN_FILE))
+        return choose(self.options, profiles, lambda: read_token(data_folder() / ADMIN_TOKEN_FILE), local_ca)
 
     @cached_property
     def client(self) -> Client:
@@ -48,6 +48,12 @@ class Cli:
         from scheduler.cli.outbox import Outbox
 
         return Outbox(data_folder() / "outbox")
+
+
+def local_ca() -> Path | None:
+    """The authority of the farm in the user's data folder, if it has one."""
+    path = data_folder() / "tls" / "ca.pem"
+    return path if path.exists() else None
 
 
 def data_folder() -> Path:

@@ -44,7 +44,9 @@ def new(
     cli.output.line(answer.data["token"])
     if wanted is TokenRole.JOIN:
         where = cli.connection.server
-        cli.output.note(f"Valid once. On the machine: outfield worker --server {where} --join {answer.data['token']}")
+        pin = f" --ca-pin {answer.data['ca_pin']}" if answer.data.get("ca_pin") else ""
+        command = f"outfield worker --server {where} --join {answer.data['token']}{pin}"
+        cli.output.note(f"Valid once. On the machine: {command}")
     else:
         cli.output.note(f"Keep it: it is not shown again. `outfield token revoke {answer.data['id']}` ends it.")
     return None

@@ -32,6 +32,8 @@ class WorkerHello(BaseModel):
     slots: int = Field(default=1, ge=1, le=1024)
     protocol: int = 1
     capabilities: Capabilities
+    csr: str | None = Field(default=None, max_length=8192)
+    """A certificate signing request (PEM) for the worker's own key, where the farm serves HTTPS."""
 
 
 class WorkerWelcome(BaseModel):
@@ -43,3 +45,13 @@ class WorkerWelcome(BaseModel):
     renew_s: float
     grace_s: float
     farm: str
+    certificate: str | None = None
+    """The worker's certificate (PEM), if it has asked for one and the farm gives them."""
+
+
+class CertificateRequest(BaseModel):
+    """`POST /workers/{id}/certificate`: a signing request (PEM) for a certificate in the place of an older one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    csr: str = Field(max_length=8192)

@@ -12,6 +12,7 @@ from scheduler.domain.expiry import Rhythm
 from scheduler.priorities.outbox import Outbox
 from scheduler.priorities.syncing import Tracker
 from scheduler.routing.rules import EMPTY_BOOK, RuleBook
+from scheduler.security.authority import Authority
 from scheduler.service.ledger import Ledger
 from scheduler.service.live import Live
 from scheduler.settings import Settings
@@ -33,6 +34,8 @@ class Farm:
     """The routing rules in force."""
     tracker: Tracker | None = None
     outbox: Outbox | None = None
+    authority: Authority | None = None
+    """Who vouches for workers, where the farm serves HTTPS."""
 
     @property
     def rhythm(self) -> Rhythm:

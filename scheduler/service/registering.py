@@ -9,6 +9,7 @@ from scheduler.errors import Conflict, NotFound, Refused
 from scheduler.protocol import PROTOCOL_VERSION
 from scheduler.protocol.workers import Capabilities, WorkerHello, WorkerWelcome
 from scheduler.routing.machines import Machine
+from scheduler.service.certifying import certify, check_request
 from scheduler.service.farm import Farm
 from scheduler.service.identity import Identity, Role, redeem_join_code
 from scheduler.service.ledger import Ledger
@@ -33,6 +34,7 @@ async def register_worker(farm: Farm, identity: Identity, hello: WorkerHello) ->
             hint="Install the same release of Outfield on both.",
         )
     pools_or_refuse([hello.pool], farm.settings)
+    check_request(farm, hello.csr)
     worker_id = f"w{secrets.token_hex(5)}"
     rating = rating_of(hello.capabilities.details)
 
@@ -79,6 +81,7 @@ async def register_worker(farm: Farm, identity: Identity, hello: WorkerHello) ->
         renew_s=rhythm.renew_s,
         grace_s=rhythm.grace_s,
         farm=farm.settings.farm.name,
+        certificate=certify(farm, worker_id, hello.csr) if hello.csr and farm.authority else None,
     )
 
 

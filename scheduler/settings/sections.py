@@ -12,6 +12,7 @@ from pydantic import Field, field_validator
 
 from scheduler.settings.pools import AnyPool
 from scheduler.settings.section import Section
+from scheduler.settings.tls import TlsSettings
 from scheduler.settings.tracking import ShotGridSettings
 
 
@@ -26,6 +27,7 @@ class ServerSettings(Section):
     output_roots: tuple[Path, ...] = Field(default=(), description="folders that frames may be published in")
     allowed_hosts: tuple[str, ...] = Field(default=(), description="further Host names that are answered")
     workers: int = Field(default=0, ge=0, le=256, description="local workers that `up` starts")
+    tls: TlsSettings = TlsSettings()
     trusted_scenes: tuple[str, ...] = Field(default=(), description="SHA-256 of scenes whose scripts may run")
 
 

@@ -22,7 +22,7 @@ def test_a_join_code_is_valid_once(served: ServedFarm) -> None:
     again = served.call("POST", "/workers", "none", json=hello)
 
     assert first.status_code == 201
-    assert set(first.json()["data"]) == {"worker", "token", "lease_s", "renew_s", "grace_s", "farm"}
+    assert set(first.json()["data"]) == {"worker", "token", "lease_s", "renew_s", "grace_s", "farm", "certificate"}
     assert (again.status_code, again.json()["data"]["code"]) == (401, "join_code_invalid")
 
 
