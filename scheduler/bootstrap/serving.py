@@ -91,6 +91,7 @@ async def serve(settings: Settings, on_ready: OnReady, *, stop: asyncio.Event | 
         while not server.started and not serving.done():  # noqa: ASYNC110  uvicorn tells by a flag only
             await asyncio.sleep(START_POLL_S)
         if server.started:
+            services.farm.url = server.url
             await on_ready(services, server.url)
         await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
         services.stopping = services.farm.live.stopping = True
