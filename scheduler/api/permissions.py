@@ -82,6 +82,7 @@ PERMISSIONS: dict[str, frozenset[Role] | None] = {
     "GET /blobs/{hash}": ALL,
     "POST /workers/{worker}/sync": WORKERS,
     "PUT /attempts/{attempt}/files/{name}": WORKERS,
+    "POST /attempts/{attempt}/files/{name}/url": WORKERS,
     "POST /attempts/{attempt}/log": WORKERS,
     "POST /attempts/{attempt}/complete": WORKERS,
     "POST /attempts/{attempt}/fail": WORKERS,

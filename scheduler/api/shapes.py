@@ -279,6 +279,13 @@ class StagedShape(Shape):
     hash: str
 
 
+class DirectShape(Shape):
+    """Where an output file may be put without the scheduler, with which headers; `url` null: nowhere."""
+
+    url: str | None
+    headers: dict[str, str]
+
+
 class LogShape(Shape):
     """How long an attempt's log is now, in bytes."""
 

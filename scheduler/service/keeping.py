@@ -37,6 +37,7 @@ async def keep_house(farm: Farm) -> dict[str, int]:
     for blob in blobs:
         await asyncio.to_thread(farm.store.blobs.remove, blob)
     staged = await asyncio.to_thread(_sweep_staging, farm, now_s - STAGING_KEEP_S)
+    staged += await asyncio.to_thread(farm.store.frames.sweep, now_s - farm.settings.storage.stale_upload_s)
     kept = {"jobs": len(jobs), "blobs": len(blobs), "staging": staged}
     if any(kept.values()):
         log.info("retention", **kept)
@@ -77,6 +78,7 @@ def _forget_blobs(tx: Transaction, before_s: float) -> list[str]:
 
 
 def _remove_folders(farm: Farm, job: int) -> None:
+    farm.store.frames.forget(job)
     for folder in (farm.store.folders.frames, farm.store.folders.logs, farm.store.folders.previews):
         shutil.rmtree(folder / f"{job:05d}", ignore_errors=True)
 

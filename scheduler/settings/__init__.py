@@ -13,6 +13,7 @@ from scheduler.settings.sections import (
     ServerSettings,
     Settings,
 )
+from scheduler.settings.storage import StorageSettings
 from scheduler.settings.tracking import ShotGridSettings
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "ShotGridSettings",
     "SitePool",
     "SlurmPool",
+    "StorageSettings",
     "given_keys",
     "known_keys",
     "load_settings",

@@ -12,6 +12,7 @@ from pydantic import Field, field_validator
 
 from scheduler.settings.pools import AnyPool
 from scheduler.settings.section import Section
+from scheduler.settings.storage import StorageSettings
 from scheduler.settings.tracking import ShotGridSettings
 
 
@@ -22,7 +23,9 @@ class ServerSettings(Section):
     port: int = Field(default=8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
     data: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("outfield")), description="data folder")
     database: str | None = Field(default=None, description="database URL; none: SQLite in the data folder")
-    storage: str | None = Field(default=None, description="storage URL; none: the data folder")
+    storage: str | None = Field(
+        default=None, description="where blobs and frames are kept: file:, s3: or gs: URL; none: the data folder"
+    )
     output_roots: tuple[Path, ...] = Field(default=(), description="folders that frames may be published in")
     allowed_hosts: tuple[str, ...] = Field(default=(), description="further Host names that are answered")
     workers: int = Field(default=0, ge=0, le=256, description="local workers that `up` starts")
@@ -140,6 +143,7 @@ class Settings(Section):
     """Everything that can be set."""
 
     server: ServerSettings = ServerSettings()
+    storage: StorageSettings = StorageSettings()
     limits: LimitSettings = LimitSettings()
     farm: FarmSettings = FarmSettings()
     imaging: ImagingSettings = ImagingSettings()

@@ -13,7 +13,9 @@ from api_client import ServedFarm
 from scheduler.api import archive
 from scheduler.api.archive import archive_names, stream_zip
 from scheduler.imaging.facts import Verdict
+from scheduler.objects.opening import local_storage
 from scheduler.service.viewing_frames import FrameFile
+from scheduler.store.frames import FrameStore
 
 
 @pytest.fixture
@@ -184,14 +186,15 @@ def test_an_archive_is_never_held_whole(tmp_path: Path, monkeypatch: pytest.Monk
     path = tmp_path / "a.exr"
     path.write_bytes(b"x" * 100_000)
 
-    pieces = list(stream_zip([FrameFile(1, frame, path, "", 100_000) for frame in range(3)]))
+    frames = [FrameFile(1, frame, str(path), "", 100_000, 0.0) for frame in range(3)]
+    pieces = list(stream_zip(frames, FrameStore(local_storage(tmp_path))))
 
     assert max(len(piece) for piece in pieces) < 3000
     assert sum(len(piece) for piece in pieces) > 300_000
 
 
 def test_frames_of_one_name_stay_apart(tmp_path: Path) -> None:
-    frames = [FrameFile(1, n, tmp_path / folder / "a.png", "", 1) for n, folder in ((1, "x"), (2, "y"))]
+    frames = [FrameFile(1, n, f"{tmp_path}/{folder}/a.png", "", 1, 0.0) for n, folder in ((1, "x"), (2, "y"))]
 
     assert archive_names(frames) == ["1.a.png", "2.a.png"]
 
