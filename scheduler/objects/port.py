@@ -58,9 +58,9 @@ class ObjectStore(Protocol):
     def put(self, key: str, file: Path) -> bool:
         """Store a file under a key, whole and only if nothing is there; False: something was there already.
 
-        What an earlier try of the same file has brought over is used. The file may be moved away. After an answer
-        that was lost on the way, the store's own "there already" is returned, which for a key that holds the hash is
-        as good.
+        What an earlier try of the same file has brought over is used. The file may be moved away. Who made the object
+        is told as well as the store knows: after a lost answer False, and of two schedulers that end the same upload
+        maybe both True. For a key that holds the hash, either is as good.
 
         Raises:
             Unavailable: `storage_…`. OSError: the local disk refuses.

@@ -13,7 +13,7 @@ from store_bench import KIB, SINGLE_MAX, Bench
 
 from scheduler.errors import Unavailable
 from scheduler.objects import gcs, parts, s3
-from scheduler.objects.port import checked
+from scheduler.objects.port import ObjectStore, checked
 
 KEY = "blobs/ab/abcdef"
 SMALL, LARGE = 1000, SINGLE_MAX + 1000
@@ -61,27 +61,27 @@ def test_nothing_is_overwritten(bench: Bench, tmp_path: Path, size: int) -> None
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE])
-@pytest.mark.parametrize("stores", [1, 2], ids=["threads", "schedulers"])
-def test_of_many_at_once_one_wins(bench: Bench, tmp_path: Path, size: int, stores: int) -> None:
+def test_of_many_at_once_one_wins(bench: Bench, tmp_path: Path, size: int) -> None:
     """Even if they bring different bytes, as no two do whose key is a hash: never a mixture."""
     contents = [bytes([number]) * size for number in range(8)]
-    files = [write(tmp_path, content, f"f{number}") for number, content in enumerate(contents)]
-    opened = [bench.another() for _ in range(stores)]
-    start, won = threading.Barrier(len(files)), list[int]()
 
-    def put(number: int) -> None:
-        start.wait()
-        if opened[number % stores].put(KEY, files[number]):
-            won.append(number)
-
-    threads = [threading.Thread(target=put, args=(number,)) for number in range(len(files))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    won = _race([bench.store] * 8, [write(tmp_path, each, f"f{number}") for number, each in enumerate(contents)])
 
     assert len(won) == 1
     assert content_of(bench, KEY) == contents[won[0]]
+    assert bench.uploads() == []
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+def test_two_schedulers_with_the_same_file_make_one_object(bench: Bench, tmp_path: Path, size: int) -> None:
+    """They may find each other's upload, and then each may be told that it was the one that ended it."""
+    content = os.urandom(size)
+    stores = [bench.another(), bench.another()]
+
+    won = _race(stores * 2, [write(tmp_path, content, f"f{number}") for number in range(4)])
+
+    assert won
+    assert content_of(bench, KEY) == content
     assert bench.uploads() == []
 
 
@@ -207,3 +207,24 @@ def _break_off(bench: Bench, folder: Path, monkeypatch: pytest.MonkeyPatch) -> N
         patch.setattr(gcs, "read_piece", breaks)
         with pytest.raises(Unavailable):
             bench.store.put(KEY, write(folder, os.urandom(4 * bench.part), "broken"))
+
+
+def _race(stores: list[ObjectStore], files: list[Path]) -> list[int]:
+    """Put all files under one key at once, each into its store; returns who was told that he made the object."""
+    start, won, errors = threading.Barrier(len(files)), list[int](), list[Exception]()
+
+    def put(number: int) -> None:
+        start.wait()
+        try:
+            if stores[number].put(KEY, files[number]):
+                won.append(number)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the test shows it
+            errors.append(error)
+
+    threads = [threading.Thread(target=put, args=(number,)) for number in range(len(files))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    return won
