@@ -1,8 +1,8 @@
 """The worker's side of the wire: one call is one request, and every way it can fail has a class of its own.
 
-Lanes (two polls, report, renew, files, log, blobs) have connections of their own, so that a parked poll or a large
-upload never holds up a renewal. Retrying is the caller's business (`worker.backoff`). `sync` is the hot road; on the
-same machine it goes through httpx's transport directly, because the full client costs 0.4 ms more per call.
+Lanes (two polls, report, renew, files, log, blobs, pictures) have connections of their own, so that a parked poll or
+a large upload never holds up a renewal. Retrying is the caller's business (`worker.backoff`). `sync` is the hot road; on
+the same machine it goes through httpx's transport directly, because the full client costs 0.4 ms more per call.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from scheduler.protocol.workers import WorkerHello, WorkerWelcome
 from worker.direct import BadRange, DirectStore, StoreFailed, write
 from worker.settings import WorkerSettings
 
-Lane = Literal["poll-a", "poll-b", "report", "renew", "files", "log", "blobs"]
+Lane = Literal["poll-a", "poll-b", "report", "renew", "files", "log", "blobs", "pictures"]
 
 READ_BYTES = 2**18
 ANSWER_MAX_BYTES = 2**20
@@ -149,6 +149,12 @@ class SchedulerClient:
             content=data,
             timeout=None,
         )
+
+    def put_picture(self, ref: TaskRef, secret: str, data: bytes) -> None:
+        """Show a small picture of a running attempt."""
+        path = f"/attempts/{ref.task}.{ref.attempt}/picture"
+        headers = {"X-Lease-Secret": secret, "Content-Type": "application/octet-stream"}
+        self._call("pictures", "PUT", path, headers=headers, content=data, timeout=None)
 
     def download(self, sha256: str, into: IO[bytes], offset: int) -> Iterator[int]:
         """Write a blob from byte `offset` on into an open file; yields bytes written so far, so a caller may stop.

@@ -14,7 +14,7 @@ from scheduler.api.context import Caller, Serving, guarded, takes, tells
 from scheduler.api.files import BYTES
 from scheduler.api.reports import check_report
 from scheduler.api.requests import Announcement, Completion, Ending, Failure, read
-from scheduler.api.shapes import AckShape, DirectShape, LogShape, StagedShape
+from scheduler.api.shapes import AckShape, DirectShape, LogShape, PictureShape, StagedShape
 from scheduler.errors import Refused, StaleAttempt
 from scheduler.objects.port import Announced
 from scheduler.protocol.work import OutputFile, Report
@@ -59,6 +59,14 @@ async def direct_url(request: Request, services: Serving, attempt: str, name: st
     if signed is None:
         return answer({"url": None, "headers": {}}, "Send the file to the scheduler.")
     return answer({"url": signed.url, "headers": signed.headers}, "Put the file there, then report it as ever.")
+
+
+@router.put("/attempts/{attempt}/picture", openapi_extra=UPLOAD, responses=tells(PictureShape, 404, 409, 413, 422, 507))
+async def put_picture(request: Request, services: Serving, attempt: str, secret: Secret) -> Response:
+    """Show what a running attempt looks like so far: a small PNG or WebP, in place of the last one."""
+    task, number = parse_attempt(attempt)
+    taken = await services.pictures.take(task, number, secret, request.stream())
+    return answer({"taken": taken}, "The picture is shown." if taken else "Too soon after the last one.")
 
 
 @router.post("/attempts/{attempt}/log", openapi_extra=LINES, responses=tells(LogShape, 404, 409, 413, 422))

@@ -16,8 +16,9 @@ from scheduler.api.answers import answer
 from scheduler.api.archive import stream_zip
 from scheduler.api.context import OnFarm, Serving, guarded, next_page, page_size, sends, tells
 from scheduler.api.files import REVALIDATE, Told, file_answer, media_of, stream_answer
+from scheduler.api.pictures import shown
 from scheduler.api.shapes import FrameShape
-from scheduler.errors import NotFound, Unavailable
+from scheduler.errors import NotFound
 from scheduler.imaging.facts import Verdict
 from scheduler.service.farm import Farm
 from scheduler.service.viewing import number_of_job, reading
@@ -41,7 +42,6 @@ SHEET_FRAMES_MAX = 200
 """Frames on one contact sheet; of more, as many are picked evenly."""
 
 SHEET_COLUMNS_MAX = 50
-_DECODER_BUSY = frozenset({"decoder_crashed", "decoder_timeout", "decoder_unavailable", "pool_closed", "cannot_write"})
 
 Pixels = Annotated[int | None, Query(ge=16, le=PREVIEW_WIDTHS_PX[-1], description="pixels")]
 
@@ -153,12 +153,5 @@ def _some(frames: list[FrameFile]) -> list[FrameFile]:
 
 
 def _shown(verdict: Verdict, frame: FrameFile) -> None:
-    """Pass on what the decoder says if there is no picture."""
-    if verdict.ok:
-        return
-    if verdict.code == "file_missing":
-        raise frame_missing(frame.job, frame.frame, PUBLISHED)
-    if verdict.code in _DECODER_BUSY:
-        raise Unavailable(verdict.message, code="preview_unavailable")
-    hint = "The frame itself can still be downloaded."
-    raise NotFound(f"There is no small picture: {verdict.message}", code="preview_impossible", hint=hint)
+    missing = frame_missing(frame.job, frame.frame, PUBLISHED)
+    shown(verdict, missing=missing, hint="The frame itself can still be downloaded.")

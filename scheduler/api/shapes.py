@@ -131,6 +131,8 @@ class TaskShape(Shape):
     not_before: str | None
     progress: float
     note: str
+    pictured_at: str | None
+    """When the task showed a progress picture, see GET /tasks/{task}/preview; null: not since it was leased."""
 
 
 class AttemptShape(Shape):
@@ -284,6 +286,12 @@ class DirectShape(Shape):
 
     url: str | None
     headers: dict[str, str]
+
+
+class PictureShape(Shape):
+    """Whether a progress picture was kept; not if it came too soon after the last one."""
+
+    taken: bool
 
 
 class LogShape(Shape):

@@ -19,6 +19,7 @@ from scheduler.service.identity import Identity
 from scheduler.service.learning import Estimator
 from scheduler.service.leasing import Leasing
 from scheduler.service.live import Live
+from scheduler.service.picturing import Pictures
 from scheduler.service.publishing import Publisher
 from scheduler.service.rulekeeping import load_rules
 from scheduler.service.services import Services
@@ -61,11 +62,13 @@ def assemble(
     surveyor = Surveyor(farm, forecaster)
     following = Following(farm, farm.tracker)
     publisher = Publisher(farm, imaging, estimator)
+    staging = Staging(farm)
     return Services(
         farm=farm,
         identity=identity,
         leasing=Leasing(farm, publisher.on_delivered),
-        staging=Staging(farm),
+        staging=staging,
+        pictures=Pictures(farm, staging),
         publisher=publisher,
         imaging=imaging,
         estimator=estimator,

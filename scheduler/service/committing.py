@@ -21,6 +21,7 @@ from scheduler.protocol.work import FailureClass, OutputFile
 from scheduler.scenes.outputs import frame_path, lies_under
 from scheduler.service.delivery import Delivery, load_delivery
 from scheduler.service.farm import Farm
+from scheduler.service.picturing import forget_picture
 from scheduler.service.placing import WAITABLE, file_hash, place
 from scheduler.store.blobs import Incoming
 from scheduler.store.frames import staging_key
@@ -111,6 +112,7 @@ class Committer:
         await asyncio.to_thread(self._forget, delivery)
 
     def _forget(self, delivery: Delivery) -> None:
+        forget_picture(self._farm, delivery.job, delivery.task, delivery.attempt)
         folder = self._farm.store.folders.attempt(delivery.task, delivery.attempt)
         shutil.rmtree(folder, ignore_errors=True)
         if folder.parent.is_dir() and not any(folder.parent.iterdir()):

@@ -76,7 +76,7 @@ class Staging:
             Unavailable: the disk is full.
         """
         _check_name(name)
-        await self._held(task, attempt, secret)
+        await self.held(task, attempt, secret)
         limits, folder = self._farm.settings.limits, self._farm.store.folders.attempt(task, attempt)
         if folder.is_dir() and sum(1 for _file in folder.iterdir()) >= FILES_PER_ATTEMPT_MAX:
             raise Refused(f"One attempt may stage {FILES_PER_ATTEMPT_MAX} files.", code="too_many_files")
@@ -104,7 +104,7 @@ class Staging:
         limits, storage = self._farm.settings.limits, self._farm.settings.storage
         if announced.size > limits.output_max_bytes:
             raise too_large(limits.output_max_bytes)
-        await self._held(task, attempt, secret)
+        await self.held(task, attempt, secret)
         if not self._farm.direct:
             return None
         sign, key = self._farm.store.storage.objects.sign, staging_key(task, attempt, name)
@@ -120,17 +120,20 @@ class Staging:
             Refused: there is a gap before `offset`.
             Unavailable: the disk is full.
         """
-        held = await self._held(task, attempt, secret, ended_too=True)
+        held = await self.held(task, attempt, secret, ended_too=True)
         path = self._farm.store.folders.log(held.job, task, attempt)
         try:
             return await asyncio.to_thread(_append, path, offset, data, self._farm.settings.limits.log_max_bytes)
         except OSError as error:
             raise explain_disk(error) from error
 
-    async def _held(self, task: int, attempt: int, secret: str, *, ended_too: bool = False) -> Held:
+    async def held(self, task: int, attempt: int, secret: str, *, ended_too: bool = False) -> Held:
         """Behind the fence: the attempt is current (for logs: it may just have ended).
 
         A lease that is in memory is one on the disk; only what is not there is looked up.
+
+        Raises:
+            StaleAttempt: it does not hold the task any more. NotFound: there is no such attempt.
         """
         lease = self._farm.live.leases.get(task)
         if lease is not None and lease.attempt == attempt and lease.secret and _same(lease.secret, secret):

@@ -42,6 +42,8 @@ class LimitSettings(Section):
     blob_max_bytes: int = Field(default=64 * 2**30, ge=1, description="one uploaded file")
     output_max_bytes: int = Field(default=8 * 2**30, ge=1, description="one staged output file")
     log_max_bytes: int = Field(default=16 * 2**20, ge=1024, description="log of one attempt")
+    picture_max_bytes: int = Field(default=512 * 1024, ge=1024, description="one progress picture of a running task")
+    picture_interval_s: float = Field(default=2.0, ge=0, description="least time between two pictures of one task")
     requests_per_s_max: float = Field(default=200.0, gt=0, description="requests of one caller, steady rate")
     requests_burst_max: int = Field(default=1000, ge=1, description="requests of one caller at once")
     free_min_bytes: int = Field(default=256 * 2**20, ge=0, description="free disk below which nothing is staged")

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 _PRECONDITION = b'{"error": {"code": 412, "message": "Precondition Failed"}}'
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
     """Any method goes to `handle_any`; nothing is logged."""
 
     protocol_version = "HTTP/1.1"
@@ -55,10 +55,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
 
-class _Loopback:
+class Loopback:
     """A server of handlers in threads."""
 
-    def __init__(self, handler: type[_Handler]) -> None:
+    def __init__(self, handler: type[Handler]) -> None:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -70,13 +70,13 @@ class _Loopback:
         self._server.server_close()
 
 
-class GcsGate(_Loopback):
+class GcsGate(Loopback):
     """Passes everything on; keeps `ifGenerationMatch=0` of a compose, or drops it from every call."""
 
     def __init__(self, port: int, *, forgetful: bool = False) -> None:
         gate = threading.Lock()
 
-        class Handler(_Handler):
+        class Answers(Handler):
             def handle_any(self) -> None:
                 parts, body = urlsplit(self.path), self.body()
                 query = dict(parse_qsl(parts.query, keep_blank_values=True))
@@ -110,10 +110,10 @@ class GcsGate(_Loopback):
                 connection.request(method, path, body if method != "GET" else None, headers)
                 return connection.getresponse()
 
-        super().__init__(Handler)
+        super().__init__(Answers)
 
 
-class ForgetfulS3(_Loopback):
+class ForgetfulS3(Loopback):
     """An S3 of a few lines that ignores `If-None-Match`, as some stores and proxies do. Asks nobody for a signature."""
 
     def __init__(self, *, forgets: str = "whole") -> None:
@@ -122,7 +122,7 @@ class ForgetfulS3(_Loopback):
         parts: dict[str, bytes] = {}
         self.objects = objects
 
-        class Handler(_Handler):
+        class Answers(Handler):
             def handle_any(self) -> None:
                 address, body = urlsplit(self.path), self.body()
                 key, query = unquote(address.path), dict(parse_qsl(address.query, keep_blank_values=True))
@@ -155,4 +155,4 @@ class ForgetfulS3(_Loopback):
                 xml = b"<CompleteMultipartUploadResult><ETag>x</ETag></CompleteMultipartUploadResult>"
                 self.answer(200, xml if how == "parts" else b"", {"ETag": '"x"'})
 
-        super().__init__(Handler)
+        super().__init__(Answers)
