@@ -1,8 +1,8 @@
 """The worker's side of the wire: one call is one request, and every way it can fail has a class of its own.
 
 Lanes (two polls, report, renew, files, log, blobs, pictures) have connections of their own, so that a parked poll or
-a large upload never holds up a renewal. Retrying is the caller's business (`worker.backoff`). `sync` is the hot road; on
-the same machine it goes through httpx's transport directly, because the full client costs 0.4 ms more per call.
+a large upload never holds up a renewal. Retrying is the caller's business (`worker.backoff`). `sync` is the hot road;
+on the same machine it goes through httpx's transport directly, because the full client costs 0.4 ms more per call.
 """
 
 from __future__ import annotations

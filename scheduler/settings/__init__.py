@@ -1,6 +1,13 @@
 """One frozen settings object for the whole scheduler: what can be set (`sections`), and where it is read from."""
 
-from scheduler.settings.loading import LoadedSettings, given_keys, known_keys, load_settings, value_at
+from scheduler.settings.loading import (
+    LoadedSettings,
+    given_keys,
+    known_keys,
+    load_settings,
+    value_at,
+    workers_environment,
+)
 from scheduler.settings.pools import AwsPool, GcePool, OnpremPool, OpencuePool, PoolSettings, SitePool, SlurmPool
 from scheduler.settings.sections import (
     BudgetSettings,
@@ -40,4 +47,5 @@ __all__ = [
     "known_keys",
     "load_settings",
     "value_at",
+    "workers_environment",
 ]
