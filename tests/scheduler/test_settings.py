@@ -179,5 +179,5 @@ def test_workers_inherit_nothing_that_only_the_scheduler_may_know():
     "text", ["part_bytes = 1000", "single_max_bytes = 9000000", "parallel = 0", "url_s = 1", "stale_upload_s = 1"]
 )
 def test_wrong_transfers_are_refused(tmp_path, text):
-    with pytest.raises(Refused, match="storage."):
+    with pytest.raises(Refused, match="storage"):
         load_settings(file=write(tmp_path, f"[storage]\n{text}\n"), environment={})
