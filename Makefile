@@ -3,6 +3,7 @@
 # .venv        the product and its test extra, nothing else
 # .venv-check  the product with the tools that check it (ruff, basedpyright, import-linter, sphinx)
 # .venv-bpy    Blender as a Python module, for the tests that need a second generation of it (make components)
+# .venv-stores object stores that speak as S3 and GCS do, for the tests of storage (make components)
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -31,9 +32,10 @@ venv: .venv/.test ## .venv with the product and its test extra
 test: .venv/.test ## every test; skips what needs a missing component and says how to install it
 	.venv/bin/python -m pytest -n $(JOBS) --dist loadgroup -rs $(ARGS)
 
-components: ## as root: what some tests need (Blender, Chromium, PostgreSQL, a C compiler ...)
+components: ## as root: what some tests need (Blender, Chromium, PostgreSQL, object stores ...)
 	tools/install_components.sh
 	tools/install_bpy.sh
+	tools/install_object_stores.sh
 
 bench: .venv/.test ## every benchmark; each prints its ratios
 	@for file in $$(grep -l '^if __name__ == "__main__"' benchmarks/*.py); do \
@@ -77,7 +79,7 @@ architecture: .venv-check/.done ## names, sizes, bans
 wheel: .venv-check/.done ## the built wheel holds what it should and starts from elsewhere
 	$(CHECK)/python tools/check_wheel.py
 
-clean: ## remove what can be made again (not .venv-bpy: it is large)
+clean: ## remove what can be made again (not .venv-bpy and .venv-stores: they are large)
 	rm -rf .venv .venv-check .cache .hypothesis docs/_build dist demo-out
 
 # ---- environments ----------------------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from worker.identity import Identity, NotJoined
 from worker.journal import Journal
 from worker.locks import DataFolderBusy, lock_data_folder
 from worker.logs import LogLimits, LogShipper
+from worker.pictures import PictureBoard
 from worker.probe import probe
 from worker.runners.registry import RunnerRegistry, UnknownRenderer
 from worker.scratch import Scratch
@@ -162,13 +163,14 @@ def assemble(basis: Basis, identity: Identity) -> Supervisor:
     parts = Parts(clock, basis.inbox, scratch, journal, basis.registry, cache, logs, ProgressBoard())
     agent = Agent(parts, AgentState(limits_of(settings)), identity.worker)
     threads = max(1, basis.hello.capabilities.vcpus // settings.slots)
-    bench = Bench(basis.registry, cache, scratch, logs, parts.progress, clock, threads)
+    pictures = PictureBoard(settings, client, clock)
+    bench = Bench(basis.registry, cache, scratch, logs, parts.progress, pictures, clock, threads)
     slots = {number: Slot(number, bench, agent) for number in range(settings.slots)}
     deliveries = Deliveries(settings, agent, client=client, spool=basis.spool, logs=logs, clock=clock, rng=basis.rng)
     agent.attach(slots, deliveries)
     agent.adopt(basis.spool.all(), journal.leftovers())
     session = Session(settings, agent, client=client, clock=clock, rng=basis.rng, next_sync_s=identity.renew_s)
-    staff = Staff(agent, session, deliveries, slots, basis.spool, client, rejoin=lambda: join(basis))
+    staff = Staff(agent, session, deliveries, slots, basis.spool, client, pictures, rejoin=lambda: join(basis))
     return Supervisor(settings, parts, staff)
 
 

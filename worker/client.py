@@ -1,8 +1,8 @@
 """The worker's side of the wire: one call is one request, and every way it can fail has a class of its own.
 
-Lanes (two polls, report, renew, files, log, blobs) have connections of their own, so that a parked poll or a large
-upload never holds up a renewal. Retrying is the caller's business (`worker.backoff`). `sync` is the hot road; on the
-same machine it goes through httpx's transport directly, because the full client costs 0.4 ms more per call.
+Lanes (two polls, report, renew, files, log, blobs, pictures) have connections of their own, so that a parked poll or
+a large upload never holds up a renewal. Retrying is the caller's business (`worker.backoff`). `sync` is the hot road;
+on the same machine it goes through httpx's transport directly, because the full client costs 0.4 ms more per call.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from urllib.parse import quote, urlsplit
 import httpx
 import msgspec
 
-from scheduler.protocol.work import SyncEnvelope, SyncReply, SyncRequest, TaskRef
+from scheduler.protocol.work import DIRECT_HEADER, SyncEnvelope, SyncReply, SyncRequest, TaskRef
 from scheduler.protocol.workers import WorkerHello, WorkerWelcome
 from worker.credentials import fetch_authority, show_certificate, tls_context
+from worker.direct import BadRange, DirectStore, StoreFailed, write
 from worker.settings import WorkerSettings
 
-Lane = Literal["poll-a", "poll-b", "report", "renew", "files", "log", "blobs"]
+Lane = Literal["poll-a", "poll-b", "report", "renew", "files", "log", "blobs", "pictures"]
 
 READ_BYTES = 2**18
 ANSWER_MAX_BYTES = 2**20
@@ -74,6 +75,7 @@ class SchedulerClient:
         self._clients: dict[Lane, httpx.Client] = {}
         self._transports: dict[Lane, httpx.HTTPTransport] = {}
         self._tls: ssl.SSLContext | bool = tls_context(settings)
+        self._store = DirectStore(settings)
         self._encoder = msgspec.json.Encoder()
         self._decoder = msgspec.json.Decoder(SyncEnvelope)
         # A proxy from the environment must not stand between a worker and a scheduler on the same machine.
@@ -146,12 +148,14 @@ class SchedulerClient:
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise Refused(f"The scheduler's answer to sync is not understood: {error}. Update the worker.") from error
 
-    def put_file(self, ref: TaskRef, secret: str, path: Path, sha256: str) -> None:
-        """Stage one file of an attempt under its own name.
+    def put_file(self, ref: TaskRef, secret: str, path: Path, sha256: str, *, direct: bool = False) -> None:
+        """Stage one file of an attempt under its own name; `direct`: in the farm's object store, if that works.
 
         Raises:
             StaleAttempt, StorageFull, Unreachable, Refused: see there. OSError: the file cannot be read.
         """
+        if direct and self._store.wanted() and self._put_direct(ref, secret, path, sha256):
+            return
         headers = {"X-Lease-Secret": secret, "X-Content-SHA256": sha256, "Content-Type": "application/octet-stream"}
         with path.open("rb") as file:
             self._call(
@@ -175,30 +179,69 @@ class SchedulerClient:
             timeout=None,
         )
 
+    def put_picture(self, ref: TaskRef, secret: str, data: bytes) -> None:
+        """Show a small picture of a running attempt."""
+        path = f"/attempts/{ref.task}.{ref.attempt}/picture"
+        headers = {"X-Lease-Secret": secret, "Content-Type": "application/octet-stream"}
+        self._call("pictures", "PUT", path, headers=headers, content=data, timeout=None)
+
     def download(self, sha256: str, into: IO[bytes], offset: int) -> Iterator[int]:
         """Write a blob from byte `offset` on into an open file; yields bytes written so far, so a caller may stop.
 
         If the scheduler ignores the range, the file is begun anew. The caller verifies the hash.
         """
         # Offsets count the file's own bytes, so nothing may compress them on the way.
-        plain = {"Accept-Encoding": "identity"}
-        headers = self._headers({**plain, "Range": f"bytes={offset}-"} if offset else plain)
-        client = self._client("blobs")
+        more = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={offset}-"} if offset else {})
+        more |= {DIRECT_HEADER: "1"} if self._store.wanted() else {}
+        client, timeout = self._client("blobs"), self._timeout(self._settings.file_timeout_s)
+        elsewhere = ""
         try:
-            timeout = self._timeout(self._settings.file_timeout_s)
-            with client.stream("GET", f"/blobs/{sha256}", headers=headers, timeout=timeout) as response:
-                if response.status_code not in (200, 206):
+            with client.stream("GET", f"/blobs/{sha256}", headers=self._headers(more), timeout=timeout) as response:
+                elsewhere = response.headers.get("Location", "") if response.status_code == 307 else ""
+                if not elsewhere and response.status_code not in (200, 206):
                     raise _failure(response, response.read()[:ANSWER_MAX_BYTES])
-                if response.status_code == 200 and offset:
-                    into.seek(0)
-                    into.truncate()
-                    offset = 0
-                for chunk in response.iter_raw():  # as it arrives: what came before the line broke is kept
-                    into.write(chunk)
-                    offset += len(chunk)
-                    yield offset
+                if not elsewhere:
+                    yield from write(response, into, offset)
         except httpx.HTTPError as error:
             raise _unreachable(self._settings.server, error) from error
+        if elsewhere:
+            yield from self._download_direct(elsewhere, sha256, into, offset)
+
+    def _download_direct(self, url: str, sha256: str, into: IO[bytes], offset: int) -> Iterator[int]:
+        """From the farm's object store; where that fails at once, from the scheduler after all."""
+        reached = offset
+        try:
+            for reached in self._store.get(url, into, offset):
+                yield reached
+            return
+        except BadRange as error:
+            raise Refused("The file has fewer bytes than were fetched before.", status=416) from error
+        except StoreFailed as error:
+            self._store.failed(error)
+            if reached != offset:  # what has come is kept; the next call goes on from there, on the other road
+                raise Unreachable(f"The farm's storage broke off: {error}.") from error
+        yield from self.download(sha256, into, offset)
+
+    def _put_direct(self, ref: TaskRef, secret: str, path: Path, sha256: str) -> bool:
+        """Put a file into the farm's object store; False: there is none, or it does not work."""
+        name = quote(path.name, safe="")
+        answer = self._call(
+            "files",
+            "POST",
+            f"/attempts/{ref.task}.{ref.attempt}/files/{name}/url",
+            headers={"X-Lease-Secret": secret, "Content-Type": "application/json"},
+            content=msgspec.json.encode({"size": path.stat().st_size, "hash": sha256}),
+            timeout=None,
+        )
+        signed = _signed(answer.content)
+        if signed is None or signed.url is None:
+            return False
+        try:
+            self._store.put(signed.url, signed.headers, path)
+        except StoreFailed as error:
+            self._store.failed(error)
+            return False
+        return True
 
     def close(self) -> None:
         """Close every connection that is not in use."""
@@ -209,6 +252,7 @@ class SchedulerClient:
                 transport.close()
             self._clients.clear()
             self._transports.clear()
+        self._store.close()
 
     def _call(
         self,
@@ -255,6 +299,24 @@ class SchedulerClient:
                 self._transports[lane] = httpx.HTTPTransport(verify=self._tls)
             transport = self._transports[lane]
         return transport.handle_request(request)
+
+
+class _Signed(msgspec.Struct):
+    """Where a file may be put; `url` None: only to the scheduler."""
+
+    url: str | None
+    headers: dict[str, str]
+
+
+class _SignedEnvelope(msgspec.Struct):
+    data: _Signed
+
+
+def _signed(content: bytes) -> _Signed | None:
+    try:
+        return msgspec.json.decode(content, type=_SignedEnvelope).data
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None  # not understood: there is the scheduler's own road
 
 
 def _chunks(file: IO[bytes]) -> Iterator[bytes]:

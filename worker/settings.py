@@ -85,6 +85,11 @@ class WorkerSettings(BaseModel):
     cache_max_gib: float = Field(default=50.0, gt=0, description="scenes and inputs kept on disk")
     scratch_min_free_gib: float = Field(default=1.0, ge=0, description="free disk below which no work is asked for")
 
+    picture_every_s: float = Field(
+        default=5.0, ge=0, description="how often a task shows a picture of itself; 0: never"
+    )
+    picture_px: int = Field(default=320, ge=16, le=1024, description="longest side of such a picture")
+
     log_every_s: float = Field(default=1.0, gt=0, description="how often a task's log is sent")
     log_line_max_bytes: int = Field(default=16 * 1024, ge=80, description="one line of a task's log")
     log_buffer_max_bytes: int = Field(

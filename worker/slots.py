@@ -24,6 +24,7 @@ from worker.cache import FetchCancelled, ResourceCache, ResourceDamaged
 from worker.client import CallFailed
 from worker.clock import Clock
 from worker.logs import LogShipper
+from worker.pictures import PictureBoard
 from worker.resources import prepare
 from worker.runners.base import Produced, RenderCancelled, RenderFailed, Reporter, Work
 from worker.runners.registry import RunnerRegistry, UnknownRenderer
@@ -59,6 +60,7 @@ class Bench:
     scratch: Scratch
     logs: LogShipper
     progress: ProgressBoard
+    pictures: PictureBoard
     clock: Clock
     threads_per_slot: int
 
@@ -135,6 +137,7 @@ class Slot:
         runner = self._bench.registry.get(lease.renderer)
         folder = self._bench.scratch.make(ref)
         prepared = prepare(lease, self._bench.cache, cancelled)
+        easel = self._bench.pictures.easel(ref, lease.secret)
         try:
             work = Work(
                 lease=lease,
@@ -148,10 +151,12 @@ class Slot:
                 progress=lambda progress, note: self._bench.progress.put(ref, progress, note),
                 log=_lines_to(self._bench.logs, lease),
                 cancelled=cancelled,
+                picture=easel,
             )
             self._listener.running(ref)
             return checked(runner.run(work, reporter), folder)
         finally:
+            easel.close()
             prepared.release()
 
 

@@ -17,6 +17,7 @@ from worker.agent import Agent, Command, Parts
 from worker.cache import FetchCancelled
 from worker.client import CallFailed, SchedulerClient, Unreachable
 from worker.identity import Identity, NotJoined
+from worker.pictures import PictureBoard
 from worker.probe import load_share
 from worker.resources import prepare
 from worker.runners.base import RenderCancelled, RenderFailed
@@ -57,6 +58,7 @@ class Staff:
     slots: Mapping[int, Slot]
     spool: Spool
     client: SchedulerClient
+    pictures: PictureBoard
     rejoin: Callable[[], Identity]
 
 
@@ -110,6 +112,7 @@ class Supervisor:
             self.spawn(name, loop)
         self.spawn("fetch", self._fetch_loop)
         self.spawn("log", self._log_loop)
+        self.spawn("pictures", staff.pictures.loop)
         self.spawn("warm", self._warm_loop)
 
     def _obey(self, command: Command) -> None:
@@ -229,6 +232,7 @@ class Supervisor:
         staff.session.close()
         staff.deliveries.save()
         staff.deliveries.close(self._settings.upload_threads)
+        staff.pictures.close()
         for slot in staff.slots.values():
             slot.close()
         staff.agent.fetch_queue.put(None)

@@ -209,7 +209,8 @@ class Deliveries:
             if not self._listener.may_publish(finished.ref):
                 raise FenceReached
             sha256 = sha256_of(file.path)
-            self._tools.client.put_file(finished.ref, finished.lease.secret, file.path, sha256)
+            lease = finished.lease
+            self._tools.client.put_file(finished.ref, lease.secret, file.path, sha256, direct=lease.direct)
             size = file.path.stat().st_size
             files.append(OutputFile(file.name, size, sha256, file.kind, file.frame, file.meta))
         return msgspec.structs.replace(finished.report, files=files)

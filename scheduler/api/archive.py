@@ -6,14 +6,13 @@ reader of the stream learns them in time.
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import BinaryIO
 
 from scheduler.service.viewing_frames import FrameFile
+from scheduler.store.frames import FrameStore
 
 CHUNK_BYTES = 1 << 20
 MISSING = "MISSING.txt"
@@ -40,18 +39,18 @@ class _Sink:
         return taken
 
 
-def stream_zip(frames: Sequence[FrameFile]) -> Iterator[bytes]:
+def stream_zip(frames: Sequence[FrameFile], store: FrameStore) -> Iterator[bytes]:
     """The bytes of a zip of these frames; a file that is gone is named in `MISSING.txt`. Blocking: runs in threads."""
     sink, missing = _Sink(), list[str]()
     names = archive_names(frames)
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:  # type: ignore[arg-type]
         for frame, name in zip(frames, names, strict=True):
             try:
-                file = frame.open()
+                file = store.open(frame.where, frame.size)
             except FileNotFoundError:
-                missing.append(f"{frame.frame}\t{frame.path}")
+                missing.append(f"{frame.frame}\t{frame.where}")
                 continue
-            with file, archive.open(_entry(file, name), "w", force_zip64=True) as entry:
+            with file, archive.open(_entry(frame, name), "w", force_zip64=True) as entry:
                 while chunk := file.read(CHUNK_BYTES):
                     entry.write(chunk)
                     yield sink.take()
@@ -66,12 +65,12 @@ def stream_zip(frames: Sequence[FrameFile]) -> Iterator[bytes]:
 
 def archive_names(frames: Sequence[FrameFile]) -> list[str]:
     """A name inside the zip for each frame: its file's, with the frame number first where two would be the same."""
-    seen = Counter(frame.path.name for frame in frames)
-    return [frame.path.name if seen[frame.path.name] == 1 else f"{frame.frame}.{frame.path.name}" for frame in frames]
+    seen = Counter(frame.name for frame in frames)
+    return [frame.name if seen[frame.name] == 1 else f"{frame.frame}.{frame.name}" for frame in frames]
 
 
-def _entry(file: BinaryIO, name: str) -> zipfile.ZipInfo:
-    when = datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, UTC)
+def _entry(frame: FrameFile, name: str) -> zipfile.ZipInfo:
+    when = datetime.fromtimestamp(frame.published_at, UTC)
     stamp = (max(when.year, _ZIP_FIRST_YEAR), when.month, when.day, when.hour, when.minute, when.second)
     entry = zipfile.ZipInfo(name, stamp)
     entry.external_attr = 0o644 << 16

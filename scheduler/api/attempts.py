@@ -13,9 +13,10 @@ from scheduler.api.bodies import json_object
 from scheduler.api.context import Caller, Serving, guarded, takes, tells
 from scheduler.api.files import BYTES
 from scheduler.api.reports import check_report
-from scheduler.api.requests import Completion, Ending, Failure, read
-from scheduler.api.shapes import AckShape, LogShape, StagedShape
+from scheduler.api.requests import Announcement, Completion, Ending, Failure, read
+from scheduler.api.shapes import AckShape, DirectShape, LogShape, PictureShape, StagedShape
 from scheduler.errors import Refused, StaleAttempt
+from scheduler.objects.port import Announced
 from scheduler.protocol.work import OutputFile, Report
 from scheduler.service.identity import Principal
 from scheduler.service.services import Services
@@ -45,6 +46,27 @@ async def put_file(
     task, number = parse_attempt(attempt)
     staged = await services.staging.stage_file(task, number, secret, name, request.stream(), sha256)
     return answer({"name": staged.name, "size": staged.size, "hash": staged.hash}, "The file is staged.", status=201)
+
+
+@router.post("/attempts/{attempt}/files/{name}/url", openapi_extra=takes("Announcement"),
+             responses=tells(DirectShape, 404, 409, 413, 422))  # fmt: skip
+async def direct_url(request: Request, services: Serving, attempt: str, name: str, secret: Secret) -> Response:
+    """Ask for a URL by which one output file can be put into the farm's object store; null: PUT it here."""
+    body = read(Announcement, await json_object(request))
+    task, number = parse_attempt(attempt)
+    announced = Announced(body.size, body.hash.lower())
+    signed = await services.staging.direct_url(task, number, secret, name, announced)
+    if signed is None:
+        return answer({"url": None, "headers": {}}, "Send the file to the scheduler.")
+    return answer({"url": signed.url, "headers": signed.headers}, "Put the file there, then report it as ever.")
+
+
+@router.put("/attempts/{attempt}/picture", openapi_extra=UPLOAD, responses=tells(PictureShape, 404, 409, 413, 422, 507))
+async def put_picture(request: Request, services: Serving, attempt: str, secret: Secret) -> Response:
+    """Show what a running attempt looks like so far: a small PNG or WebP, in place of the last one."""
+    task, number = parse_attempt(attempt)
+    taken = await services.pictures.take(task, number, secret, request.stream())
+    return answer({"taken": taken}, "The picture is shown." if taken else "Too soon after the last one.")
 
 
 @router.post("/attempts/{attempt}/log", openapi_extra=LINES, responses=tells(LogShape, 404, 409, 413, 422))

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from fastapi import Request
 from starlette.responses import Response
 
 from scheduler.api.answers import answer
-from scheduler.api.context import OnFarm, guarded, sends, tells
-from scheduler.api.files import BYTES, FOR_EVER, file_answer
+from scheduler.api.context import Caller, OnFarm, guarded, sends, tells
+from scheduler.api.files import BYTES, FOR_EVER, Told, file_answer, stream_answer
 from scheduler.api.shapes import BlobShape
 from scheduler.errors import NotFound, Refused
+from scheduler.objects.port import Signed
+from scheduler.protocol.work import DIRECT_HEADER
 from scheduler.service.farm import Farm
+from scheduler.service.identity import Role
 from scheduler.store.blobs import is_hash
 from scheduler.store.tables import Blob
 from scheduler.store.writer import Transaction
@@ -28,7 +32,7 @@ async def put_blob(request: Request, farm: OnFarm, hash: str) -> Response:  # no
     """Upload a file under its SHA-256, which is verified. A file that is known already is not stored again."""
     digest = _checked(hash)
     if await asyncio.to_thread(farm.store.blobs.has, digest):
-        size = await asyncio.to_thread(_size, farm, digest)
+        size = await asyncio.to_thread(farm.store.blobs.size, digest)
         await record_blob(farm, digest, size)
         return answer({"hash": digest, "size": size}, "This file was here already.")
     limits = farm.settings.limits
@@ -38,17 +42,21 @@ async def put_blob(request: Request, farm: OnFarm, hash: str) -> Response:  # no
             incoming.write(chunk)
         found = await asyncio.to_thread(incoming.finish)
         _verify(digest, found)
+        await asyncio.to_thread(farm.store.blobs.adopt, incoming.path, digest)
     except BaseException:
         incoming.abandon()
         raise
-    await asyncio.to_thread(farm.store.blobs.adopt, incoming.path, digest)
     await record_blob(farm, digest, incoming.size)
     return answer({"hash": digest, "size": incoming.size}, "The file was stored.", status=201)
 
 
 @router.get("/blobs/{hash}", responses=sends(BYTES, 404, 416, words="The file"))
-async def get_blob(request: Request, farm: OnFarm, hash: str) -> Response:  # noqa: A002
-    """Download a file by its SHA-256. It answers to Range."""
+async def get_blob(request: Request, farm: OnFarm, caller: Caller, hash: str) -> Response:  # noqa: A002
+    """Download a file by its SHA-256. It answers to Range. A worker that asks for it is sent to the store itself."""
+    if caller.role is Role.WORKER and farm.direct and DIRECT_HEADER in request.headers:
+        signed = await asyncio.to_thread(_signed, farm, hash.lower())
+        if signed is not None:
+            return Response(status_code=307, headers={"Location": signed.url, "Cache-Control": "no-store"})
     return await _send(request, farm, hash)
 
 
@@ -73,12 +81,19 @@ async def record_blob(farm: Farm, digest: str, size: int) -> None:
 
 
 async def _send(request: Request, farm: Farm, text: str) -> Response:
-    digest = text.lower()
-    if not await asyncio.to_thread(farm.store.blobs.has, digest):
+    digest, blobs = text.lower(), farm.store.blobs
+    if not await asyncio.to_thread(blobs.has, digest):
         raise NotFound("This file is not on this farm.", code="blob_unknown", hint="Upload it with PUT /blobs/{hash}.")
-    size = await asyncio.to_thread(_size, farm, digest)
-    path = farm.store.blobs.path(digest)
-    return file_answer(request, path, digest=digest, media=BYTES, cache=FOR_EVER, size=size)
+    told = Told(digest, await asyncio.to_thread(blobs.size, digest), BYTES, FOR_EVER)
+    if blobs.remote:
+        return await stream_answer(request, partial(blobs.open, digest), told)
+    return file_answer(request, blobs.path(digest), told)
+
+
+def _signed(farm: Farm, digest: str) -> Signed | None:
+    """A URL of the store for a blob that is there."""
+    blobs = farm.store.blobs
+    return blobs.signed(digest, farm.settings.storage.url_s) if blobs.has(digest) else None
 
 
 def _checked(text: str) -> str:
@@ -97,7 +112,3 @@ def _verify(announced: str, found: str) -> None:
             details={"announced": announced, "found": found},
             hint="Send it again; it was damaged on the way, or the hash is of another file.",
         )
-
-
-def _size(farm: Farm, digest: str) -> int:
-    return farm.store.blobs.path(digest).stat().st_size

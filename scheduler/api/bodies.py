@@ -34,6 +34,8 @@ def body_limit_bytes(method: str, path: str, limits: LimitSettings) -> int:
     """The largest body of a call, in bytes."""
     if method == "PUT" and path.startswith("/blobs/"):
         return limits.blob_max_bytes
+    if method == "PUT" and path.startswith("/attempts/") and path.endswith("/picture"):
+        return limits.picture_max_bytes
     if method == "PUT" and path.startswith("/attempts/"):
         return limits.output_max_bytes
     if method == "POST" and path == "/jobs/new":

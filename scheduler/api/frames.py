@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
+from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import Query, Request
@@ -13,9 +15,10 @@ from starlette.responses import Response, StreamingResponse
 from scheduler.api.answers import answer
 from scheduler.api.archive import stream_zip
 from scheduler.api.context import OnFarm, Serving, guarded, next_page, page_size, sends, tells
-from scheduler.api.files import REVALIDATE, file_answer, media_of
+from scheduler.api.files import REVALIDATE, Told, file_answer, media_of, stream_answer
+from scheduler.api.pictures import shown
 from scheduler.api.shapes import FrameShape
-from scheduler.errors import NotFound, Unavailable
+from scheduler.errors import NotFound
 from scheduler.imaging.facts import Verdict
 from scheduler.service.farm import Farm
 from scheduler.service.viewing import number_of_job, reading
@@ -39,7 +42,6 @@ SHEET_FRAMES_MAX = 200
 """Frames on one contact sheet; of more, as many are picked evenly."""
 
 SHEET_COLUMNS_MAX = 50
-_DECODER_BUSY = frozenset({"decoder_crashed", "decoder_timeout", "decoder_unavailable", "pool_closed", "cannot_write"})
 
 Pixels = Annotated[int | None, Query(ge=16, le=PREVIEW_WIDTHS_PX[-1], description="pixels")]
 
@@ -62,11 +64,13 @@ async def get_frames(
 @router.get("/jobs/{job}/frames/{frame}", responses=sends("image/*", 404, 416, words="The image, byte for byte"))
 async def get_frame(request: Request, farm: OnFarm, job: str, frame: str) -> Response:
     """Download a published frame. It answers to Range and If-None-Match."""
-    found = await _found(farm, job, frame)
-    if not await asyncio.to_thread(found.is_there):
+    found, frames = await _found(farm, job, frame), farm.store.frames
+    if not await asyncio.to_thread(frames.is_there, found.where, found.size):
         raise frame_missing(found.job, found.frame, PUBLISHED)
-    kind, name = media_of(found.path), found.path.name
-    return file_answer(request, found.path, digest=found.hash, media=kind, cache=REVALIDATE, name=name, size=found.size)
+    told = Told(found.hash, found.size, media_of(found.name), REVALIDATE, found.name)
+    if found.path is not None:
+        return file_answer(request, found.path, told)
+    return await stream_answer(request, partial(frames.open, found.where, found.size), told)
 
 
 @router.get("/jobs/{job}/frames/{frame}/preview", responses=sends("image/webp", 404, 503, words="A small WebP"))
@@ -79,12 +83,13 @@ async def get_preview(request: Request, services: Serving, job: str, frame: str,
     folder = farm.store.folders.previews / f"{found.job:05d}"
     out = folder / f"{found.frame}.{found.hash[:16]}.{width_px}.webp"
     if not await asyncio.to_thread(out.is_file):
-        if not await asyncio.to_thread(found.is_there):
+        if not await asyncio.to_thread(farm.store.frames.is_there, found.where, found.size):
             raise frame_missing(found.job, found.frame, PUBLISHED)
         await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-        _shown(await services.imaging.preview(found.path, out, width_px, "webp"), found)
+        path = await asyncio.to_thread(_local, farm, found)
+        _shown(await services.imaging.preview(path, out, width_px, "webp"), found)
     size = (await asyncio.to_thread(out.stat)).st_size
-    return file_answer(request, out, digest=f"{found.hash}.{width_px}", media="image/webp", cache=REVALIDATE, size=size)
+    return file_answer(request, out, Told(f"{found.hash}.{width_px}", size, "image/webp", REVALIDATE))
 
 
 @router.get("/jobs/{job}/sheet", responses=sends("image/png", 404, 422, 503, words="The contact sheet"))
@@ -105,10 +110,10 @@ async def get_sheet(
     out = folder / f"sheet.{digest[:16]}.png"
     if not await asyncio.to_thread(out.is_file):
         await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-        entries = [(str(frame.frame), frame.path) for frame in frames]
+        entries = [(str(frame.frame), await asyncio.to_thread(_local, farm, frame)) for frame in frames]
         _shown(await services.imaging.sheet(entries, out, across, cell_px), frames[0])
     size = (await asyncio.to_thread(out.stat)).st_size
-    return file_answer(request, out, digest=digest, media="image/png", cache=REVALIDATE, size=size)
+    return file_answer(request, out, Told(digest, size, "image/png", REVALIDATE))
 
 
 @router.get("/jobs/{job}/archive", responses=sends("application/zip", 404, words="A zip of every published frame"))
@@ -117,7 +122,7 @@ async def get_archive(farm: OnFarm, job: str) -> Response:
     number = number_of_job(job)
     frames = await _published(farm, number)
     headers = {"Content-Disposition": f'attachment; filename="job-{number:05d}.zip"', "Cache-Control": "no-store"}
-    return StreamingResponse(stream_zip(frames), media_type="application/zip", headers=headers)
+    return StreamingResponse(stream_zip(frames, farm.store.frames), media_type="application/zip", headers=headers)
 
 
 async def _found(farm: Farm, job: str, frame: str) -> FrameFile:
@@ -133,6 +138,14 @@ async def _published(farm: Farm, job: int) -> list[FrameFile]:
     return frames
 
 
+def _local(farm: Farm, frame: FrameFile) -> Path:
+    """The frame as a file for the decoder. Blocking."""
+    try:
+        return farm.store.frames.copy(frame.where, frame.hash)
+    except FileNotFoundError as error:
+        raise frame_missing(frame.job, frame.frame, PUBLISHED) from error
+
+
 def _some(frames: list[FrameFile]) -> list[FrameFile]:
     if len(frames) <= SHEET_FRAMES_MAX:
         return frames
@@ -140,12 +153,5 @@ def _some(frames: list[FrameFile]) -> list[FrameFile]:
 
 
 def _shown(verdict: Verdict, frame: FrameFile) -> None:
-    """Pass on what the decoder says if there is no picture."""
-    if verdict.ok:
-        return
-    if verdict.code == "file_missing":
-        raise frame_missing(frame.job, frame.frame, PUBLISHED)
-    if verdict.code in _DECODER_BUSY:
-        raise Unavailable(verdict.message, code="preview_unavailable")
-    hint = "The frame itself can still be downloaded."
-    raise NotFound(f"There is no small picture: {verdict.message}", code="preview_impossible", hint=hint)
+    missing = frame_missing(frame.job, frame.frame, PUBLISHED)
+    shown(verdict, missing=missing, hint="The frame itself can still be downloaded.")

@@ -115,6 +115,13 @@ class FileReport(Body):
     meta: dict[str, Any] = Field(default_factory=dict)
 
 
+class Announcement(Body):
+    """A file that a worker would put into the farm's object store itself."""
+
+    size: int = Field(ge=0, le=2**50, strict=True)
+    hash: str = Field(pattern=r"^[0-9a-fA-F]{64}$", description="its SHA-256 in hex")
+
+
 class Ending(Body):
     """What both endings of an attempt carry: the fence, and how long it took."""
 
@@ -139,7 +146,10 @@ class Failure(Ending):
     retry_after_s: float = Field(default=0.0, ge=0)
 
 
-BODIES = (Retry, Priority, Grant, Boost, Rating, SettleMessage, Reap, CancelJob, NewToken, Completion, Failure)
+BODIES = (
+    *(Retry, Priority, Grant, Boost, Rating, SettleMessage, Reap, CancelJob, NewToken),
+    *(Announcement, Completion, Failure),
+)
 
 
 def read(model: type[Model], data: Any) -> Model:

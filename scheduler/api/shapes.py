@@ -131,6 +131,8 @@ class TaskShape(Shape):
     not_before: str | None
     progress: float
     note: str
+    pictured_at: str | None
+    """When the task showed a progress picture, see GET /tasks/{task}/preview; null: not since it was leased."""
 
 
 class AttemptShape(Shape):
@@ -279,6 +281,19 @@ class StagedShape(Shape):
     name: str
     size: int
     hash: str
+
+
+class DirectShape(Shape):
+    """Where an output file may be put without the scheduler, with which headers; `url` null: nowhere."""
+
+    url: str | None
+    headers: dict[str, str]
+
+
+class PictureShape(Shape):
+    """Whether a progress picture was kept; not if it came too soon after the last one."""
+
+    taken: bool
 
 
 class LogShape(Shape):

@@ -22,6 +22,7 @@ from scheduler.service.launching import Launcher
 from scheduler.service.learning import Estimator
 from scheduler.service.leasing import Leasing
 from scheduler.service.live import Live
+from scheduler.service.picturing import Pictures
 from scheduler.service.publishing import Publisher
 from scheduler.service.rulekeeping import load_rules
 from scheduler.service.services import Services
@@ -67,11 +68,13 @@ def assemble(
     following = Following(farm, farm.tracker)
     publisher = Publisher(farm, imaging, estimator)
     launcher = Launcher(farm, identity, farm_id=farm_id, registry=backends)
+    staging = Staging(farm)
     return Services(
         farm=farm,
         identity=identity,
         leasing=Leasing(farm, publisher.on_delivered),
-        staging=Staging(farm),
+        staging=staging,
+        pictures=Pictures(farm, staging),
         publisher=publisher,
         imaging=imaging,
         estimator=estimator,

@@ -15,8 +15,8 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from scheduler.bootstrap.assembling import assemble
 from scheduler.clock import Clock, SystemClock
-from scheduler.errors import Unavailable
 from scheduler.imaging.pool import ImagingPool
+from scheduler.objects.opening import open_storage
 from scheduler.priorities.delivering import DELIVER_INTERVAL_S
 from scheduler.service.earning import BOOK_INTERVAL_S, book_attempts
 from scheduler.service.identity import Role
@@ -55,14 +55,12 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
     """A whole scheduler: opened, restored, ticking; closed on the way out.
 
     Raises:
-        Unavailable: the data folder or the database cannot be used.
-        Refused: the rules of the settings are wrong.
+        Unavailable: the data folder, the database or the storage cannot be used.
+        Refused: the rules of the settings or the storage URL are wrong.
     """
-    if settings.server.storage is not None:
-        raise Unavailable(
-            "This release keeps files in the data folder only.", hint="Leave out --storage.", code="storage_unknown"
-        )
-    store = Store(settings.server.data, settings.server.database)
+    server = settings.server
+    storage = await asyncio.to_thread(open_storage, server.storage, settings.storage, server.data)
+    store = Store(server.data, server.database, storage)
     try:
         imaging = ImagingPool(
             size=settings.imaging.processes,

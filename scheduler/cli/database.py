@@ -55,7 +55,13 @@ def backup(cli: Cli, file: FileArgument, config: ConfigOption = None, data: Data
     if target.suffix.lower() in DATABASE_ENDINGS:
         backup_sqlite(database, target)
     else:
-        _write_zip(database, settings.server.data / BLOBS_FOLDER, target)
+        blobs = _blobs_folder(settings)
+        if blobs is None:
+            cli.output.warn(
+                f"Blobs and frames are in {settings.server.storage}; this backup holds the database alone. "
+                "Let the store keep versions of its own."
+            )
+        _write_zip(database, blobs, target)
     _done(cli, target)
 
 
@@ -69,7 +75,7 @@ def restore(cli: Cli, file: FileArgument, config: ConfigOption = None, data: Dat
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with TemporaryDirectory(dir=folder, prefix=".restore-") as scratch, _stopped(settings):
         if zipfile.is_zipfile(source):
-            _read_zip(source, Path(scratch), database, folder / BLOBS_FOLDER)
+            _read_zip(source, Path(scratch), database, _blobs_folder(settings) or folder / BLOBS_FOLDER)
         else:
             _put(source, database)
     _done(cli, database)
@@ -97,6 +103,20 @@ def _settings(config: Path | None, data: Path | None, database: str | None = Non
 
     folder = data.expanduser().absolute() if data else None
     return load_settings(file=config, flags={"server.data": folder, "server.database": database}).settings
+
+
+def _blobs_folder(settings: Settings) -> Path | None:
+    """Where the farm's blobs lie on this machine; None: in an object store.
+
+    Raises:
+        Refused: the storage URL is wrong.
+    """
+    from scheduler.objects.opening import parse_address
+
+    if settings.server.storage is None:
+        return settings.server.data / BLOBS_FOLDER
+    address = parse_address(settings.server.storage)
+    return Path(address.place) / BLOBS_FOLDER if address.scheme == "file" else None
 
 
 def _database_file(settings: Settings) -> Path:
@@ -143,7 +163,7 @@ def _stopped(settings: Settings) -> Iterator[Engine]:
         engine.dispose()
 
 
-def _write_zip(database: Path, blobs: Path, target: Path) -> None:
+def _write_zip(database: Path, blobs: Path | None, target: Path) -> None:
     """The database first: a blob that comes later is in no row of it, one that a row names is never removed so soon."""
     from scheduler.store.backup import backup_sqlite
     from scheduler.store.blobs import is_hash
@@ -154,9 +174,10 @@ def _write_zip(database: Path, blobs: Path, target: Path) -> None:
         backup_sqlite(database, copy)
         with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
             archive.write(copy, DATABASE_FILE)
-            for path in sorted(blobs.rglob("*")) if blobs.is_dir() else ():
-                if is_hash(path.name) and path.is_file():
-                    archive.write(path, f"{BLOBS_FOLDER}/{path.relative_to(blobs).as_posix()}")
+            if blobs is not None and blobs.is_dir():
+                for path in sorted(blobs.rglob("*")):
+                    if is_hash(path.name) and path.is_file():
+                        archive.write(path, f"{BLOBS_FOLDER}/{path.relative_to(blobs).as_posix()}")
     with part.open("rb") as file:
         os.fsync(file.fileno())
     os.replace(part, target)

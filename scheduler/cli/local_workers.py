@@ -19,6 +19,8 @@ from pathlib import Path
 
 import structlog
 
+from scheduler.settings import workers_environment
+
 RESTART_BASE_S = 0.5
 RESTART_CAP_S = 30.0
 STEADY_S = 60.0
@@ -136,10 +138,11 @@ class LocalWorkers:
     async def _start_process(self, number: int) -> asyncio.subprocess.Process:
         """A child leaves Ctrl-C to its parent, which then drains it: see `worker.bootstrap`."""
         command, pipe = self._crew.command(number), asyncio.subprocess.PIPE
+        own = workers_environment()
         if self._crew.log_folder is None:
-            return await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=sys.stderr)
+            return await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=sys.stderr, env=own)
         with (self._crew.log_folder / f"worker-{number}.log").open("ab") as file:
-            return await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=file, stderr=file)
+            return await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=file, stderr=file, env=own)
 
 
 def _signal(child: asyncio.subprocess.Process, number: int) -> None:

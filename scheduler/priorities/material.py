@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
@@ -48,10 +49,10 @@ class Movies(Protocol):
 
 @dataclass(frozen=True)
 class Material:
-    """A finished job; `digest` is of its frames' contents."""
+    """A finished job; `frames` are where each lies and its SHA-256, `digest` is of all their contents."""
 
     facts: VersionFacts
-    frames: tuple[Path, ...]
+    frames: tuple[tuple[str, str], ...]
     digest: str
 
 
@@ -90,7 +91,7 @@ class Studio:
 
     async def pictures(self, material: Material) -> Pictures:
         """A thumbnail of the middle frame that is there, and a movie of all. What is there already is used again."""
-        frames = await asyncio.to_thread(lambda: [path for path in material.frames if path.is_file()])
+        frames = await asyncio.to_thread(self._files, material)
         notes: list[str] = []
         if not frames:
             return Pictures(notes=["No published frame is there to be shown."] if material.frames else [])
@@ -133,7 +134,15 @@ class Studio:
             facts = self._facts(session, row, key, now_s)
         content = "\n".join(f"{frame.frame} {frame.hash}" for frame in published)
         digest = hashlib.sha256(content.encode()).hexdigest()[:16]
-        return Material(facts, tuple(Path(frame.path) for frame in published), digest)
+        return Material(facts, tuple((frame.path, frame.hash) for frame in published), digest)
+
+    def _files(self, material: Material) -> list[Path]:
+        """The frames that are there, as files of this machine."""
+        found: list[Path] = []
+        for where, sha256 in material.frames:
+            with suppress(FileNotFoundError):
+                found.append(self.store.frames.copy(where, sha256))
+        return [path for path in found if path.is_file()]
 
     def _facts(self, session: Session, row: Job, key: str, now_s: float) -> VersionFacts:
         job = row.id or 0

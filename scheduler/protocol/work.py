@@ -17,6 +17,9 @@ WorkKind = Literal["render", "merge"]
 OutputKind = Literal["frame", "partial"]
 Outcome = Literal["done", "failed", "returned"]
 
+DIRECT_HEADER = "X-Outfield-Direct"
+"""With this header a worker says that it will follow a redirect to the farm's object store."""
+
 MAX_REPORTS = 256
 """Reports that one sync may carry."""
 
@@ -89,6 +92,8 @@ class Lease(msgspec.Struct, omit_defaults=True):
     """For a render: is the output a partial for a merge (True) or the frame itself (False)?"""
     timeout_s: float = 3600.0
     lease_s: float = 20.0
+    direct: bool = False
+    """May the worker ask for a signed URL and put its files into the farm's store itself?"""
     priority: int = 50
     name: str = ""
     """The job's name, for logs."""

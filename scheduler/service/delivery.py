@@ -35,6 +35,8 @@ class Delivery:
     width: int | None
     height: int | None
     output: str
+    stored: bool
+    """Do its frames become objects of a store, not files at a path?"""
     roots: tuple[Path, ...]
     seconds: float
     frames: frozenset[int]
@@ -86,6 +88,7 @@ def load_delivery(farm: Farm, task: int, attempt: int) -> Delivery | None:
         width=width,
         height=height,
         output=found.output or "",
+        stored=farm.store.frames.remote and _is_own(farm, Path(found.output or "")),
         roots=_roots(farm, Path(found.output or ""), found.scene.get("path")),
         seconds=found.seconds or 0.0,
         frames=frozenset(int(frame) for frame in found.frames.split(",")),
@@ -98,9 +101,12 @@ def load_delivery(farm: Farm, task: int, attempt: int) -> Delivery | None:
 
 def _roots(farm: Farm, output: Path, scene: str | None) -> tuple[Path, ...]:
     """Where the job's frames may go; nothing to check for frames in the farm's own storage."""
-    if output.is_relative_to(farm.store.folders.frames):
-        return ()
-    return output_roots(farm.settings, Path(scene).parent if scene else None)
+    return () if _is_own(farm, output) else output_roots(farm.settings, Path(scene).parent if scene else None)
+
+
+def _is_own(farm: Farm, output: Path) -> bool:
+    """Whether the job named no output, so that its frames stay in the farm's own storage."""
+    return output.is_relative_to(farm.store.folders.frames)
 
 
 def _asked_size(settings: dict[str, Any]) -> tuple[int | None, int | None]:

@@ -64,6 +64,7 @@ class Exchange:
     fileless: frozenset[int]
     plain: Mapping[int, int]
     ledger: Ledger
+    direct: bool = False
     acks: list[Ack] = field(default_factory=list)
     granted: list[Granted] = field(default_factory=list)
     delivered: list[tuple[int, int]] = field(default_factory=list)
@@ -127,6 +128,7 @@ class Exchange:
             lease.tile = _tile(tile)
             lease.slice = _slice(part)
             lease.partial = feeds is not None
+            lease.direct = self.direct
             lease.inputs = _inputs(tx, int(task)) if card.kind == "merge" else []
             self.granted.append(Granted(lease, card.step, card.job, card.needs))
         self.ledger.move(card.step, TaskStatus.READY, TaskStatus.LEASED, len(rows))

@@ -45,6 +45,11 @@ class Farm:
         farm = self.settings.farm
         return Rhythm(farm.lease_s, farm.renew_s, farm.grace_s)
 
+    @property
+    def direct(self) -> bool:
+        """Whether workers may be handed signed URLs of the farm's store."""
+        return self.store.frames.remote and self.settings.storage.direct
+
     def now_s(self) -> float:
         """Wall time in seconds since the epoch, UTC."""
         return self.clock.now().timestamp()

@@ -161,6 +161,7 @@ class Leasing:
             fileless=frozenset(fileless),
             plain={task: lease.step for task, lease in fileless.items()} if all_plain else {},
             ledger=self._farm.ledger(),
+            direct=self._farm.direct,
         )
 
     def _takes(self, worker: LiveWorker, want: int) -> list[Take]:

@@ -42,6 +42,8 @@ class LiveLease:
     secret: str = ""
     progress: float = 0.0
     note: str = ""
+    pictured_at: float | None = None
+    """When its last progress picture came, in seconds since the epoch."""
 
 
 @dataclass(slots=True)

@@ -12,7 +12,8 @@ import os
 import shutil
 from pathlib import Path
 
-from scheduler.store.blobs import CHUNK_BYTES, sync_folder
+from scheduler.objects.local import sync_folder
+from scheduler.objects.port import CHUNK_BYTES
 
 WAITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE})
 """Troubles of the target's file system that a person mends; the verified file waits for that."""

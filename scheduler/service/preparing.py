@@ -164,7 +164,7 @@ def _trust(digest: str, settings: Settings) -> dict[str, Any]:
 
 
 def _size(blobs: BlobStore, digest: str) -> int:
-    return blobs.path(digest).stat().st_size
+    return blobs.size(digest)
 
 
 def _format(payload: NewJob, info: RendererInfo) -> str:

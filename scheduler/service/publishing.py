@@ -8,7 +8,6 @@ then the task succeeds, behind the same fence as ever. A frame's row is the trut
 from __future__ import annotations
 
 import asyncio
-import shutil
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, cast
 
@@ -19,20 +18,17 @@ from scheduler.domain.states import AttemptStatus
 from scheduler.imaging.facts import INFRA_CODES, Expectation, ImageFacts, Verdict
 from scheduler.protocol.renderers import Format
 from scheduler.protocol.work import FailureClass, OutputFile, Report
-from scheduler.scenes.outputs import frame_path, lies_under
+from scheduler.scenes.outputs import frame_path
+from scheduler.service.committing import Committer, NotAsAsked
 from scheduler.service.delivery import Delivery, load_delivery
 from scheduler.service.ending import Fence, complete, fail
 from scheduler.service.farm import Farm
 from scheduler.service.learning import Estimator
 from scheduler.service.ledger import Ledger
-from scheduler.service.placing import WAITABLE, file_hash, found_on_its_way, place
+from scheduler.service.placing import found_on_its_way
 from scheduler.store import hot
 from scheduler.store.tables import Attempt, Blob
 from scheduler.store.writer import Transaction
-
-WAIT_FIRST_S = 1.0
-WAIT_MAX_S = 60.0
-"""First and longest pause before a file system that refused is tried again."""
 
 PUBLISHERS_MAX = 8
 """Attempts that are verified and placed side by side."""
@@ -58,15 +54,6 @@ class Placed(NamedTuple):
     facts: ImageFacts
 
 
-class NotAsAsked(Exception):
-    """The delivered files are not what the task was to make."""
-
-    def __init__(self, message: str, failure: FailureClass) -> None:
-        self.message = message
-        self.failure: FailureClass = failure
-        super().__init__(message)
-
-
 class Publisher:
     """Verifies and publishes deliveries in the background."""
 
@@ -75,8 +62,12 @@ class Publisher:
         self._farm, self._imaging, self._estimator = farm, imaging, estimator
         self._gate = asyncio.Semaphore(PUBLISHERS_MAX)
         self._running: dict[tuple[int, int], asyncio.Task[None]] = {}
-        self.waiting: dict[int, str] = {}
-        """Tasks whose files are verified but cannot be placed, with the reason."""
+        self._committer = Committer(farm)
+
+    @property
+    def waiting(self) -> dict[int, str]:
+        """Tasks whose files are there but cannot be brought or placed, with the reason."""
+        return self._committer.waiting
 
     def on_delivered(self, task: int, attempt: int) -> None:
         """An attempt's files are staged."""
@@ -123,24 +114,23 @@ class Publisher:
             except Exception as error:
                 log.exception("publishing.failed", task=task, attempt=attempt)
                 await self._reject(delivery, f"The scheduler could not publish the result: {error}", "infra")
-            self._forget(task, attempt)
+            await self._committer.forget(delivery)
 
     async def _publish_delivery(self, delivery: Delivery) -> None:
-        staged = self._farm.store.folders.attempt(delivery.task, delivery.attempt)
         self._check_manifest(delivery)
         if not delivery.files:
             await self._finish(delivery, [], None)
             return
+        for file in delivery.files:
+            await self._committer.bring(delivery, file)
         if not delivery.final:
-            output = await asyncio.to_thread(self._adopt, staged, delivery.files[0])
-            await self._finish(delivery, [], output)
+            await self._finish(delivery, [], await self._committer.adopt(delivery, delivery.files[0]))
             return
         rows: list[Placed] = []
         for file in delivery.files:
-            facts = await self._verify(delivery, staged / file.name, file)
-            target = frame_path(delivery.output, file.frame or 0)
-            await self._place(delivery, staged / file.name, target, file)
-            rows.append(Placed(file.frame or 0, str(target), file.size, file.hash, facts))
+            facts = await self._verify(delivery, self._committer.staged(delivery, file), file)
+            where = await self._committer.place(delivery, file)
+            rows.append(Placed(file.frame or 0, where, file.size, file.hash, facts))
         await self._finish(delivery, rows, None)
 
     def _check_manifest(self, delivery: Delivery) -> None:
@@ -172,42 +162,6 @@ class Publisher:
             return verdict.facts
         failure: FailureClass = "infra" if verdict.code in INFRA_CODES else "user"
         raise NotAsAsked(f"Frame {file.frame}: {verdict.message}", failure)
-
-    async def _place(self, delivery: Delivery, staged: Path, target: Path, file: OutputFile) -> None:
-        """Place the file; where the target's file system refuses, wait for it instead of rendering again."""
-        self._check_target(delivery, target)
-        pause_s = WAIT_FIRST_S
-        while True:
-            try:
-                await asyncio.to_thread(place, staged, target, digest=file.hash, mark=delivery.mark)
-            except FileNotFoundError as error:
-                raise NotAsAsked("The staged file is gone.", "infra") from error
-            except OSError as error:
-                if error.errno not in WAITABLE:
-                    raise
-                self.waiting[delivery.task] = f"{target.parent}: {error.strerror}"
-                log.warning("publishing.waits", task=delivery.task, target=str(target), reason=error.strerror)
-                await asyncio.sleep(pause_s)
-                pause_s = min(WAIT_MAX_S, pause_s * 2)
-                if await asyncio.to_thread(load_delivery, self._farm, delivery.task, delivery.attempt) is None:
-                    raise NotAsAsked("The job was ended while its frame waited to be placed.", "infra") from error
-                continue
-            self.waiting.pop(delivery.task, None)
-            return
-
-    def _check_target(self, delivery: Delivery, target: Path) -> None:
-        """The folder was under an output root when the job came in; a link may have taken its place since."""
-        if delivery.roots and not lies_under(target.parent, delivery.roots):
-            raise NotAsAsked(f"{target.parent} does not lie under an output root any more.", "user")
-
-    def _adopt(self, staged: Path, file: OutputFile) -> dict[str, Any]:
-        """A partial becomes a blob, so that any worker can merge it."""
-        blobs, path = self._farm.store.blobs, staged / file.name
-        if not blobs.has(file.hash):
-            if not path.is_file() or path.stat().st_size != file.size or file_hash(path) != file.hash:
-                raise NotAsAsked("The staged part is not what the worker announced.", "infra")
-            blobs.adopt(path, file.hash)
-        return {"hash": file.hash, "size": file.size, "name": file.name, "meta": file.meta}
 
     async def _finish(self, delivery: Delivery, rows: list[Placed], output: dict[str, Any] | None) -> None:
         """The task succeeds, behind the fence; its frames are recorded in the same transaction."""
@@ -246,13 +200,6 @@ class Publisher:
         )
         others = self._farm.live.has_other(delivery.worker)
         await self._farm.change(lambda tx, ledger: fail(tx, ledger, report, other_workers=others))
-
-    def _forget(self, task: int, attempt: int) -> None:
-        """Remove the attempt's staging folder, and the task's when it is empty."""
-        folder = self._farm.store.folders.attempt(task, attempt)
-        shutil.rmtree(folder, ignore_errors=True)
-        if folder.parent.is_dir() and not any(folder.parent.iterdir()):
-            folder.parent.rmdir()
 
 
 def _record(tx: Transaction, delivery: Delivery, placed: Placed, now_s: float) -> None:

@@ -15,6 +15,7 @@ from scheduler.service.identity import Identity
 from scheduler.service.launching import Launcher
 from scheduler.service.learning import Estimator
 from scheduler.service.leasing import Leasing
+from scheduler.service.picturing import Pictures
 from scheduler.service.publishing import Publisher
 from scheduler.service.staging import Staging
 from scheduler.service.surveying import Surveyor
@@ -28,6 +29,7 @@ class Services:
     identity: Identity
     leasing: Leasing
     staging: Staging
+    pictures: Pictures
     publisher: Publisher
     imaging: ImagingPool
     estimator: Estimator

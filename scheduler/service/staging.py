@@ -18,9 +18,11 @@ from sqlmodel import select
 
 from scheduler.domain.states import AttemptStatus
 from scheduler.errors import NotFound, Refused, StaleAttempt
+from scheduler.objects.port import Announced, Signed
 from scheduler.protocol.names import is_file_name
 from scheduler.service.farm import Farm
-from scheduler.store.blobs import Incoming, explain_disk, receive
+from scheduler.store.blobs import Incoming, explain_disk, receive, too_large
+from scheduler.store.frames import staging_key
 from scheduler.store.tables import Attempt, Task
 
 FILES_PER_ATTEMPT_MAX = 10_000
@@ -73,11 +75,8 @@ class Staging:
             Refused: the name is not plain, the hash differs, or the file is too large.
             Unavailable: the disk is full.
         """
-        if not is_file_name(name):
-            raise Refused(
-                f"{name!r} is not a plain file name.", code="invalid_name", hint="Use letters, digits, . _ and -."
-            )
-        await self._held(task, attempt, secret)
+        _check_name(name)
+        await self.held(task, attempt, secret)
         limits, folder = self._farm.settings.limits, self._farm.store.folders.attempt(task, attempt)
         if folder.is_dir() and sum(1 for _file in folder.iterdir()) >= FILES_PER_ATTEMPT_MAX:
             raise Refused(f"One attempt may stage {FILES_PER_ATTEMPT_MAX} files.", code="too_many_files")
@@ -94,6 +93,23 @@ class Staging:
         os.replace(part, folder / name)
         return StagedFile(name, incoming.size, digest)
 
+    async def direct_url(self, task: int, attempt: int, secret: str, name: str, announced: Announced) -> Signed | None:
+        """A URL by which the worker may put one output file into the farm's store itself; None: send it here.
+
+        Raises:
+            StaleAttempt: the attempt does not hold the task any more.
+            Refused: the name is not plain, or the file is too large.
+        """
+        _check_name(name)
+        limits, storage = self._farm.settings.limits, self._farm.settings.storage
+        if announced.size > limits.output_max_bytes:
+            raise too_large(limits.output_max_bytes)
+        await self.held(task, attempt, secret)
+        if not self._farm.direct:
+            return None
+        sign, key = self._farm.store.storage.objects.sign, staging_key(task, attempt, name)
+        return await asyncio.to_thread(sign, "PUT", key, seconds=storage.url_s, announced=announced)
+
     async def append_log(self, task: int, attempt: int, secret: str, offset: int, data: bytes) -> int:
         """Append to an attempt's log at `offset`; returns the log's new length in bytes.
 
@@ -104,17 +120,20 @@ class Staging:
             Refused: there is a gap before `offset`.
             Unavailable: the disk is full.
         """
-        held = await self._held(task, attempt, secret, ended_too=True)
+        held = await self.held(task, attempt, secret, ended_too=True)
         path = self._farm.store.folders.log(held.job, task, attempt)
         try:
             return await asyncio.to_thread(_append, path, offset, data, self._farm.settings.limits.log_max_bytes)
         except OSError as error:
             raise explain_disk(error) from error
 
-    async def _held(self, task: int, attempt: int, secret: str, *, ended_too: bool = False) -> Held:
+    async def held(self, task: int, attempt: int, secret: str, *, ended_too: bool = False) -> Held:
         """Behind the fence: the attempt is current (for logs: it may just have ended).
 
         A lease that is in memory is one on the disk; only what is not there is looked up.
+
+        Raises:
+            StaleAttempt: it does not hold the task any more. NotFound: there is no such attempt.
         """
         lease = self._farm.live.leases.get(task)
         if lease is not None and lease.attempt == attempt and lease.secret and _same(lease.secret, secret):
@@ -137,6 +156,12 @@ class Staging:
         if current != attempt or not secret or known_secret != secret or not is_open:
             raise StaleAttempt
         return Held(job, task, attempt)
+
+
+def _check_name(name: str) -> None:
+    if not is_file_name(name):
+        hint = "Use letters, digits, . _ and -."
+        raise Refused(f"{name!r} is not a plain file name.", code="invalid_name", hint=hint)
 
 
 def _same(one: str, other: str) -> bool:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from sqlmodel import Session, col, select
 
@@ -16,6 +14,7 @@ from scheduler.domain.states import JobStatus, TaskStatus
 from scheduler.errors import NotFound, Refused
 from scheduler.service.farm import iso
 from scheduler.service.viewing import find_job
+from scheduler.store.frames import is_object, name_of
 from scheduler.store.tables import Frame, Job, Step, Task
 
 PUBLISHED = "published"
@@ -46,37 +45,24 @@ FRAME_DIGITS_MAX = 8
 
 @dataclass(frozen=True)
 class FrameFile:
-    """A published frame: where it lies and its SHA-256."""
+    """A published frame: where it lies (`store.frames` reads it), its SHA-256, its bytes and when it was published."""
 
     job: int
     frame: int
-    path: Path
+    where: str
     hash: str
     size: int
+    published_at: float
 
-    def open(self) -> BinaryIO:
-        """The file, if it still is what was published. Whoever may write there could have put a link in its place.
+    @property
+    def name(self) -> str:
+        """Its file name."""
+        return name_of(self.where)
 
-        Raises:
-            FileNotFoundError: it is gone, no ordinary file, or of another size.
-        """
-        try:
-            handle = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except OSError as error:
-            raise FileNotFoundError(str(self.path)) from error
-        facts = os.fstat(handle)
-        if not stat.S_ISREG(facts.st_mode) or facts.st_size != self.size:
-            os.close(handle)
-            raise FileNotFoundError(str(self.path))
-        return os.fdopen(handle, "rb")
-
-    def is_there(self) -> bool:
-        """Whether it can be opened."""
-        try:
-            self.open().close()
-        except FileNotFoundError:
-            return False
-        return True
+    @property
+    def path(self) -> Path | None:
+        """Its path, unless it is an object of a store."""
+        return None if is_object(self.where) else Path(self.where)
 
 
 def number_of_frame(text: str) -> int:
@@ -165,7 +151,7 @@ def published_frames(session: Session, job: int) -> list[FrameFile]:
 
 
 def _file(row: Frame) -> FrameFile:
-    return FrameFile(row.job_id, row.frame, Path(row.path), row.hash, row.size)
+    return FrameFile(row.job_id, row.frame, row.path, row.hash, row.size, row.published_at)
 
 
 def _between(job: int, page: list[int]) -> Any:

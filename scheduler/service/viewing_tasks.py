@@ -95,14 +95,14 @@ def show_task(session: Session, task: int) -> dict[str, Any]:
     Raises:
         NotFound: there is no such task.
     """
-    row = _find(session, task)
+    row = find_task(session, task)
     step = session.get(Step, row.step_id)
     attempts = session.exec(select(Attempt).where(Attempt.task_id == task).order_by(col(Attempt.attempt))).all()
     return {**task_view(row, step), "attempts": [attempt_view(attempt) for attempt in attempts]}
 
 
 def task_view(row: Task, step: Step | None) -> dict[str, Any]:
-    """A task's row. `progress` and `note` of a running one are laid over it by `with_progress`."""
+    """A task's row. Progress, note and picture of a running one are laid over it by `with_progress`."""
     return {
         "task": row.id,
         "jobID": f"{row.job_id:05d}",
@@ -120,6 +120,7 @@ def task_view(row: Task, step: Step | None) -> dict[str, Any]:
         "not_before": iso(row.not_before),
         "progress": 1.0 if row.status == TaskStatus.SUCCEEDED else 0.0,
         "note": "",
+        "pictured_at": None,
     }
 
 
@@ -129,6 +130,7 @@ def with_progress(farm: Farm, tasks: list[dict[str, Any]]) -> list[dict[str, Any
         lease = farm.live.leases.get(view["task"])
         if lease is not None and lease.attempt == view["attempt"]:
             view["progress"], view["note"] = lease.progress, lease.note
+            view["pictured_at"] = iso(lease.pictured_at)
     return tasks
 
 
@@ -153,7 +155,7 @@ def find_log(session: Session, farm: Farm, task: int, attempt: int | None) -> Pa
     Raises:
         NotFound: there is no such task or attempt.
     """
-    row = _find(session, task)
+    row = find_task(session, task)
     wanted = row.attempt if attempt is None else attempt
     if attempt is not None and session.get(Attempt, (task, attempt)) is None:
         hint = f"GET /tasks/{task} lists its attempts."
@@ -172,7 +174,12 @@ def read_log(path: Path, offset: int, size_max: int) -> LogPart:
         return LogPart(b"", 0)
 
 
-def _find(session: Session, task: int) -> Task:
+def find_task(session: Session, task: int) -> Task:
+    """A task's row.
+
+    Raises:
+        NotFound: there is no such task.
+    """
     row = session.get(Task, task)
     if row is None:
         raise _unknown(str(task))

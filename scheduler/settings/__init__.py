@@ -1,6 +1,13 @@
 """One frozen settings object for the whole scheduler: what can be set (`sections`), and where it is read from."""
 
-from scheduler.settings.loading import LoadedSettings, given_keys, known_keys, load_settings, value_at
+from scheduler.settings.loading import (
+    LoadedSettings,
+    given_keys,
+    known_keys,
+    load_settings,
+    value_at,
+    workers_environment,
+)
 from scheduler.settings.pools import AwsPool, GcePool, OnpremPool, OpencuePool, PoolSettings, SitePool, SlurmPool
 from scheduler.settings.sections import (
     BudgetSettings,
@@ -13,6 +20,7 @@ from scheduler.settings.sections import (
     ServerSettings,
     Settings,
 )
+from scheduler.settings.storage import StorageSettings
 from scheduler.settings.tracking import ShotGridSettings
 
 __all__ = [
@@ -34,8 +42,10 @@ __all__ = [
     "ShotGridSettings",
     "SitePool",
     "SlurmPool",
+    "StorageSettings",
     "given_keys",
     "known_keys",
     "load_settings",
     "value_at",
+    "workers_environment",
 ]

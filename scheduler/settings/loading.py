@@ -29,6 +29,9 @@ CLIENT_KEYS = frozenset({"SERVER", "TOKEN", "PROFILE", "CA_FILE", "REQUIRE_COMPO
 Kinds: TypeAlias = tuple[type[BaseModel], ...]
 """The kinds of section that a table may be."""
 
+CLOUD_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "GOOGLE_APPLICATION_CREDENTIALS")
+"""Where the scheduler's cloud credentials may stand in the environment."""
+
 WORKER_SECTIONS = ("WORKER__", "BLENDER__")
 """Sections that workers read, for themselves; a farm of one machine has them in the same environment."""
 
@@ -70,6 +73,20 @@ def load_settings(
         return LoadedSettings(Settings.model_validate(merged), origin)
     except ValidationError as error:
         raise _refusal(error, origin) from error
+
+
+def workers_environment(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What a worker that this process starts inherits: everything but what only the scheduler may know.
+
+    A worker runs artists' scenes, and its own environment can be read by whatever it starts.
+    """
+    found = os.environ if environment is None else environment
+    own = tuple(f"{ENVIRONMENT_PREFIX}{section}" for section in WORKER_SECTIONS)
+    return {
+        name: value
+        for name, value in found.items()
+        if name not in CLOUD_KEYS and (not name.startswith(ENVIRONMENT_PREFIX) or name.startswith(own))
+    }
 
 
 def known_keys() -> dict[str, FieldInfo]:

@@ -12,6 +12,7 @@ from pydantic import Field, field_validator
 
 from scheduler.settings.pools import AnyPool
 from scheduler.settings.section import Section
+from scheduler.settings.storage import StorageSettings
 from scheduler.settings.tls import TlsSettings
 from scheduler.settings.tracking import ShotGridSettings
 
@@ -23,7 +24,9 @@ class ServerSettings(Section):
     port: int = Field(default=8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
     data: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("outfield")), description="data folder")
     database: str | None = Field(default=None, description="database URL; none: SQLite in the data folder")
-    storage: str | None = Field(default=None, description="storage URL; none: the data folder")
+    storage: str | None = Field(
+        default=None, description="where blobs and frames are kept: file:, s3: or gs: URL; none: the data folder"
+    )
     output_roots: tuple[Path, ...] = Field(default=(), description="folders that frames may be published in")
     allowed_hosts: tuple[str, ...] = Field(default=(), description="further Host names that are answered")
     workers: int = Field(default=0, ge=0, le=256, description="local workers that `up` starts")
@@ -41,6 +44,8 @@ class LimitSettings(Section):
     blob_max_bytes: int = Field(default=64 * 2**30, ge=1, description="one uploaded file")
     output_max_bytes: int = Field(default=8 * 2**30, ge=1, description="one staged output file")
     log_max_bytes: int = Field(default=16 * 2**20, ge=1024, description="log of one attempt")
+    picture_max_bytes: int = Field(default=512 * 1024, ge=1024, description="one progress picture of a running task")
+    picture_interval_s: float = Field(default=2.0, ge=0, description="least time between two pictures of one task")
     requests_per_s_max: float = Field(default=200.0, gt=0, description="requests of one caller, steady rate")
     requests_burst_max: int = Field(default=1000, ge=1, description="requests of one caller at once")
     free_min_bytes: int = Field(default=256 * 2**20, ge=0, description="free disk below which nothing is staged")
@@ -152,6 +157,7 @@ class Settings(Section):
     """Everything that can be set."""
 
     server: ServerSettings = ServerSettings()
+    storage: StorageSettings = StorageSettings()
     limits: LimitSettings = LimitSettings()
     farm: FarmSettings = FarmSettings()
     imaging: ImagingSettings = ImagingSettings()

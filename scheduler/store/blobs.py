@@ -1,6 +1,7 @@
-"""Immutable files known by their SHA-256, on the local disk: `blobs/ab/abcdef…`.
+"""Immutable files known by their SHA-256: `blobs/ab/abcdef…` in the farm's storage.
 
-A blob appears at its place by one rename, after its hash was verified, or not at all.
+A blob appears at its place whole, after its hash was verified, or not at all. Where the place is, `scheduler.objects`
+knows; bodies are received on the local disk in any case.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import BinaryIO
 
 from scheduler.errors import Refused, Unavailable
+from scheduler.objects.opening import Storage
+from scheduler.objects.port import Signed
 from scheduler.store.writer import explain_storage
 
 HASH = re.compile(r"^[0-9a-f]{64}$")
@@ -47,11 +51,7 @@ class Incoming:
         """
         self.size += len(chunk)
         if self.size > self._size_max:
-            raise Refused(
-                f"The file is larger than this farm takes ({self._size_max} bytes).",
-                code="body_too_large",
-                hint="Ask the farm's admin to raise the limit, or send less.",
-            )
+            raise too_large(self._size_max)
         self._digest.update(chunk)
         try:
             self._file.write(chunk)
@@ -86,6 +86,15 @@ async def receive(incoming: Incoming, chunks: AsyncIterator[bytes]) -> str:
         raise
 
 
+def too_large(size_max: int) -> Refused:
+    """The error for a file over the limit, in bytes."""
+    return Refused(
+        f"The file is larger than this farm takes ({size_max} bytes).",
+        code="body_too_large",
+        hint="Ask the farm's admin to raise the limit, or send less.",
+    )
+
+
 def storage_full() -> Unavailable:
     """The error for a disk that is (nearly) full."""
     return Unavailable(
@@ -102,53 +111,69 @@ def explain_disk(error: OSError) -> BaseException:
 
 
 class BlobStore:
-    """The blobs of one data folder."""
+    """The blobs of one farm."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._incoming = root / ".incoming"
+    def __init__(self, storage: Storage, incoming: Path) -> None:
+        """`incoming` is a local folder for bodies that are being received."""
+        self._objects, self._copies, self._incoming = storage.objects, storage.copies, incoming
+        self.remote = storage.remote
 
     def path(self, blob: str) -> Path:
-        """Where the blob lies, or would lie."""
-        return self._root / blob[:2] / blob
+        """A local file with the blob: where it lies, or a copy. Blocking.
+
+        Raises:
+            FileNotFoundError: it is in no remote store. Unavailable: `storage_…`.
+        """
+        return self._copies.path(key_of(blob), blob)
 
     def has(self, blob: str) -> bool:
         """Whether the blob is here."""
-        return is_hash(blob) and self.path(blob).is_file()
+        return is_hash(blob) and self._objects.size(key_of(blob)) is not None
+
+    def size(self, blob: str) -> int:
+        """The blob's size in bytes.
+
+        Raises:
+            FileNotFoundError: it is not here.
+        """
+        size = self._objects.size(key_of(blob))
+        if size is None:
+            raise FileNotFoundError(blob)
+        return size
+
+    def open(self, blob: str, offset: int = 0, length: int | None = None) -> BinaryIO:
+        """The blob's bytes as a stream. Raises as `ObjectStore.open`."""
+        return self._objects.open(key_of(blob), offset, length)
+
+    def signed(self, blob: str, seconds: float) -> Signed | None:
+        """A URL from which the blob can be fetched for so long without a key; None: fetch it from the scheduler."""
+        return self._objects.sign("GET", key_of(blob), seconds=seconds)
 
     def incoming(self, *, size_max: int, free_min: int) -> Incoming:
         """A place to receive a new blob."""
         return Incoming(self._incoming / uuid.uuid4().hex, size_max=size_max, free_min=free_min)
 
-    def adopt(self, file: Path, blob: str) -> Path:
-        """Move a verified file into its place; the same blob again changes nothing."""
-        target = self.path(blob)
-        if target.is_file():
-            file.unlink(missing_ok=True)
-            return target
-        target.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(file, target)
-        sync_folder(target.parent)
-        return target
+    def adopt(self, file: Path, blob: str) -> None:
+        """Move a verified file into its place; the same blob again changes nothing.
+
+        Raises:
+            Unavailable: `storage_…`; the file is still there.
+        """
+        key = key_of(blob)
+        self._objects.put(key, file)
+        self._copies.keep(key, file)
+        file.unlink(missing_ok=True)
 
     def remove(self, blob: str) -> None:
         """Delete a blob that nothing refers to."""
-        self.path(blob).unlink(missing_ok=True)
-
-    def all(self) -> Iterator[str]:
-        """Every blob that is here."""
-        for folder in sorted(self._root.glob("??")):
-            yield from (file.name for file in sorted(folder.iterdir()) if is_hash(file.name))
+        self._objects.remove(key_of(blob))
+        self._copies.drop(key_of(blob))
 
     def sweep(self) -> None:
         """Remove what a crash left half received."""
         shutil.rmtree(self._incoming, ignore_errors=True)
 
 
-def sync_folder(folder: Path) -> None:
-    """Make a rename in this folder durable."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def key_of(blob: str) -> str:
+    """The key under which a blob is stored."""
+    return f"blobs/{blob[:2]}/{blob}"

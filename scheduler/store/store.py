@@ -11,8 +11,10 @@ from typing import TypeVar
 from sqlmodel import Session
 
 from scheduler.errors import Unavailable
+from scheduler.objects.opening import Storage, local_storage
 from scheduler.store.blobs import BlobStore
 from scheduler.store.engine import ActiveLock, database_url, open_engine, reading
+from scheduler.store.frames import FrameStore
 from scheduler.store.gathering import Gathering
 from scheduler.store.migrating import migrate
 from scheduler.store.writer import Transaction, Writer
@@ -23,10 +25,11 @@ Result = TypeVar("Result")
 class Folders:
     """Where things lie in the data folder."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, storage: Path | None = None) -> None:
+        """`storage` is the folder for blobs and frames, if it is another one."""
         self.data = data
-        self.blobs = data / "blobs"
-        self.frames = data / "frames"
+        self.blobs = (storage or data) / "blobs"
+        self.frames = (storage or data) / "frames"
         self.staging = data / "staging"
         self.logs = data / "logs"
         self.previews = data / "previews"
@@ -35,7 +38,7 @@ class Folders:
         """Make them, for the farm's user alone."""
         self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         for folder in (self.blobs, self.frames, self.staging, self.logs, self.previews):
-            folder.mkdir(exist_ok=True, mode=0o700)
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def attempt(self, task: int, attempt: int) -> Path:
         """Where an attempt's files are staged."""
@@ -49,13 +52,14 @@ class Folders:
 class Store:
     """Truth on disk. Open it once per process; close it last."""
 
-    def __init__(self, data: Path, database: str | None = None) -> None:
-        """Take the active scheduler's lock, migrate, open.
+    def __init__(self, data: Path, database: str | None = None, storage: Storage | None = None) -> None:
+        """Take the active scheduler's lock, migrate, open. Without `storage`, files are kept in the data folder.
 
         Raises:
             Unavailable: another scheduler is active on this database, or the disk cannot be used.
         """
-        self.folders = Folders(data)
+        self.storage = storage if storage is not None else local_storage(data)
+        self.folders = Folders(data, self.storage.root)
         try:
             self.folders.make()
         except OSError as error:
@@ -76,7 +80,8 @@ class Store:
         self._read_engine = open_engine(url, read_only=True)
         self.writer = Writer(self._write_engine)
         self._gathering = Gathering(self.writer)
-        self.blobs = BlobStore(self.folders.blobs)
+        self.blobs = BlobStore(self.storage, self.folders.blobs / ".incoming")
+        self.frames = FrameStore(self.storage)
 
     @property
     def dialect(self) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from api_client import ServedFarm
+from store_fixtures import bench, fake_gcs, weed  # noqa: F401
 
 
 @pytest.fixture

@@ -130,3 +130,28 @@ def test_no_farm_no_backup(outfield: Run, tmp_path: Path) -> None:
 def test_an_upgrade_says_whether_there_was_anything_to_do(outfield: Run, farm: Path, tmp_path: Path) -> None:
     assert "already" in outfield("db", "upgrade", "--data", farm).stdout
     assert "now" in outfield("db", "upgrade", "--data", tmp_path / "new").stdout
+
+
+def test_blobs_in_another_folder_are_backed_up_too(outfield: Run, farm: Path, tmp_path: Path) -> None:
+    target, settings = tmp_path / "backup.zip", tmp_path / "outfield.toml"
+    (farm / "blobs").rename(tmp_path / "elsewhere")
+    (tmp_path / "store").mkdir()
+    (tmp_path / "elsewhere").rename(tmp_path / "store" / "blobs")
+    settings.write_text(f'[server]\ndata = "{farm}"\nstorage = "file://{tmp_path}/store"\n')
+
+    assert outfield("backup", target, "--config", settings).exit_code == 0
+
+    with zipfile.ZipFile(target) as archive:
+        assert sorted(archive.namelist()) == [BLOB, "outfield.sqlite"]
+
+
+def test_a_backup_says_that_an_object_store_is_not_in_it(outfield: Run, farm: Path, tmp_path: Path) -> None:
+    target, settings = tmp_path / "backup.zip", tmp_path / "outfield.toml"
+    settings.write_text(f'[server]\ndata = "{farm}"\nstorage = "s3://bucket/farm"\n')
+
+    result = outfield("backup", target, "--config", settings)
+
+    assert (result.exit_code, result.stdout) == (0, f"{target}\n")
+    assert "s3://bucket/farm" in result.stderr
+    with zipfile.ZipFile(target) as archive:
+        assert archive.namelist() == ["outfield.sqlite"]

@@ -78,6 +78,7 @@ def test_a_job_renders_over_https_with_a_certified_worker(farm: SecureFarm) -> N
 
 
 def test_a_workers_token_without_its_certificate_is_refused(farm: SecureFarm) -> None:
+    assert farm.outfield("submit", "--name", "joined", "--wait").returncode == 0
     own = farm.folder / "workers" / "1"
     identity = json.loads((own / "identity.json").read_text())
     headers = {"Authorization": f"Bearer {identity['token']}"}

@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from scheduler.errors import Refused
-from scheduler.settings import AwsPool, OnpremPool, Settings, given_keys, known_keys, load_settings
+from scheduler.settings import (
+    AwsPool,
+    OnpremPool,
+    Settings,
+    given_keys,
+    known_keys,
+    load_settings,
+    workers_environment,
+)
 
 
 def write(tmp_path, text):
@@ -154,3 +162,22 @@ def test_what_must_be_a_section_says_so(tmp_path, text):
 
 def test_what_workers_read_may_stand_in_the_same_environment():
     load_settings(environment={"OUTFIELD_BLENDER__EXECUTABLES": "/opt/blender", "OUTFIELD_WORKER__DATA": "/d"})
+
+
+def test_workers_inherit_nothing_that_only_the_scheduler_may_know():
+    secret = {
+        "AWS_SECRET_ACCESS_KEY": "s",
+        "GOOGLE_APPLICATION_CREDENTIALS": "/k.json",
+        "OUTFIELD_SHOTGRID__API_KEY": "k",
+    }
+    kept = {"PATH": "/bin", "AWS_REGION": "us-east-1", "OUTFIELD_WORKER__SLOTS": "2", "OUTFIELD_BLENDER__SPARE": "0"}
+
+    assert workers_environment(secret | kept) == kept
+
+
+@pytest.mark.parametrize(
+    "text", ["part_bytes = 1000", "single_max_bytes = 9000000", "parallel = 0", "url_s = 1", "stale_upload_s = 1"]
+)
+def test_wrong_transfers_are_refused(tmp_path, text):
+    with pytest.raises(Refused, match="storage"):
+        load_settings(file=write(tmp_path, f"[storage]\n{text}\n"), environment={})

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import unquote
 
 import httpx
@@ -29,7 +29,11 @@ from scheduler.imaging.facts import Verdict
 from scheduler.protocol.work import Lease
 from scheduler.service.identity import Role
 from scheduler.settings import FarmSettings, LimitSettings, ServerSettings, Settings
+from scheduler.store.frames import is_object
 from scheduler.store.tables import Frame
+
+if TYPE_CHECKING:
+    from store_bench import Bench
 
 HOST = "127.0.0.1:8000"
 DATABASE = "outfield.sqlite"
@@ -105,10 +109,45 @@ class _Template:
         return cls.made
 
 
+@dataclass(frozen=True)
+class Published:
+    """A published frame: at `path`, or an object of a store (and then only `where` says so)."""
+
+    farm: ServedFarm
+    path: Path
+    where: str
+
+    def remove(self) -> None:
+        """Somebody removes it behind the farm's back."""
+        if not is_object(self.where):
+            self.path.unlink()
+            return
+        key = self.where.removeprefix(f"{self.farm.store.storage.objects.url}/")
+        self.farm.store.storage.objects.remove(key)
+        self.farm.store.storage.copies.drop(key)
+
+    def overwrite(self, content: bytes) -> None:
+        """Somebody puts something else there."""
+        self.remove()
+        self.path.write_bytes(content)
+        if is_object(self.where):
+            key = self.where.removeprefix(f"{self.farm.store.storage.objects.url}/")
+            self.farm.store.storage.objects.put(key, self.path)
+
+
 class ServedFarm(LooseFarm):
     """A farm, its app, and a token for every role."""
 
-    def __init__(self, data: Path, *, server: dict[str, Any] | None = None, bare: bool = False, **limits: Any) -> None:
+    def __init__(
+        self,
+        data: Path,
+        *,
+        server: dict[str, Any] | None = None,
+        bench: Bench | None = None,
+        bare: bool = False,
+        **limits: Any,
+    ) -> None:
+        self.bench = bench
         self.runner = asyncio.Runner()
         self.clock = ManualClock()
         self.settings = Settings(
@@ -184,18 +223,21 @@ class ServedFarm(LooseFarm):
         reply = self.data("POST", f"/workers/{self.worker}/sync", "worker", json={"want": want})
         return [msgspec.convert(lease, Lease) for lease in reply["leases"]]
 
-    def publish(self, job: str, frame: int, pixels: bytes = b"pixels") -> Path:
-        """A frame appears as if a worker had rendered it."""
+    def publish(self, job: str, frame: int, pixels: bytes = b"pixels") -> Published:
+        """A frame appears as if a worker had rendered it, where this farm keeps its frames."""
         path = self.settings.server.data / "out" / f"beauty.{frame:04d}.png"
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(pixels)
         digest = hashlib.sha256(pixels).hexdigest()
+        where = str(path)
+        if self.store.frames.remote:
+            where = self.store.frames.store(path, job=int(job), name=path.name, sha256=digest)
         row = Frame(
-            job_id=int(job), frame=frame, task_id=1, attempt=1, path=str(path), size=len(pixels), hash=digest,
+            job_id=int(job), frame=frame, task_id=1, attempt=1, path=where, size=len(pixels), hash=digest,
             width=2, height=1, channels="R,G,B", published_at=self.farm.now_s(),
         )  # fmt: skip
         self.store.write(lambda tx: tx.session.add(row))
-        return path
+        return Published(self, path, where)
 
     def close(self) -> None:
         self.run(self.client.aclose())

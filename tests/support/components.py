@@ -15,13 +15,18 @@ INSTALL = {
     "blender": "apt-get install blender",
     "bpy": "make components",
     "chromium": "apt-get install chromium",
+    "fake-gcs-server": "make components",
     "gcc": "apt-get install gcc libc6-dev",
     "postgresql": "apt-get install postgresql",
     "povray": "apt-get install povray",
     "unshare": "apt-get install util-linux",
+    "weed": "make components",
 }
 
-BPY_PYTHON = Path(__file__).parents[2] / ".venv-bpy" / "bin" / "python"
+ROOT = Path(__file__).parents[2]
+BPY_PYTHON = ROOT / ".venv-bpy" / "bin" / "python"
+STORES = ROOT / ".venv-stores"
+"""Where `tools/install_object_stores.sh` puts them."""
 
 
 def find(component: str) -> Path | None:
@@ -31,6 +36,10 @@ def find(component: str) -> Path | None:
     if component == "postgresql":
         found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)
         return found[0].parent if found else None
+    if component == "weed":
+        return STORES / "bin" / "weed" if (STORES / "bin" / "weed").exists() else None
+    if component == "fake-gcs-server":
+        return next(STORES.glob("lib/python*/site-packages/fake_gcs_server_*/vendor/*/bin/fake-gcs-server-*"), None)
     path = shutil.which(component)
     return Path(path) if path else None
 

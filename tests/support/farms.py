@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from scheduler.backends.base import Backend
 from scheduler.backends.registry import make
@@ -26,6 +26,9 @@ from scheduler.service.validating import validate_payload
 from scheduler.settings import FarmSettings, LimitSettings, PoolSettings, ServerSettings, Settings
 from scheduler.store.store import Store
 from scheduler.tick import Tick
+
+if TYPE_CHECKING:
+    from store_bench import Bench
 
 Result = TypeVar("Result")
 
@@ -65,12 +68,22 @@ async def body(data: bytes) -> AsyncIterator[bytes]:
 class LooseFarm:
     """One scheduler on one data folder; `restart` kills it and starts another.
 
-    `sections` are further sections of the settings, by name; the rest are settings of `[farm]`.
+    `sections` are further sections of the settings, by name; the rest are settings of `[farm]`. `bench` is a store for
+    its blobs and frames.
     """
 
+    bench: Bench | None = None
+
     def __init__(
-        self, data: Path, database: str | None = None, *, sections: dict[str, Any] | None = None, **farm: Any
+        self,
+        data: Path,
+        database: str | None = None,
+        *,
+        sections: dict[str, Any] | None = None,
+        bench: Bench | None = None,
+        **farm: Any,
     ) -> None:
+        self.bench = bench
         self.runner = asyncio.Runner()
         self.clock = self.make_clock()
         limits = LimitSettings(free_min_bytes=0)
@@ -83,7 +96,8 @@ class LooseFarm:
         self._open()
 
     def _open(self) -> None:
-        self.store = Store(self.settings.server.data, self.settings.server.database)
+        server = self.settings.server
+        self.store = Store(server.data, server.database, self.bench.storage(server.data) if self.bench else None)
         imaging: Any = self.make_imaging()
         self.services = assemble(
             self.store, self.settings, self.clock, imaging, farm_id=FARM_ID, backends=self.make_backend

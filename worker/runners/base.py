@@ -55,6 +55,33 @@ class Produced:
         return self.path.name
 
 
+class Picture(Protocol):
+    """Where a running task may show what its picture looks like so far. Costs nothing while none is due."""
+
+    side_px: int
+
+    def due(self) -> bool:
+        """Whether a new picture is wanted now."""
+        ...
+
+    def show(self, make: Callable[[], bytes]) -> None:
+        """Hand over what makes a small PNG or WebP, no side longer than `side_px`; it is called in another thread."""
+        ...
+
+
+class NoPicture:
+    """Nobody wants to see any."""
+
+    side_px = 0
+
+    def due(self) -> bool:
+        """Never."""
+        return False
+
+    def show(self, make: Callable[[], bytes]) -> None:
+        """Pass it over."""
+
+
 @dataclass
 class Reporter:
     """How a running task talks back: progress in [0, 1] with a note, log lines, and whether it should stop."""
@@ -62,6 +89,7 @@ class Reporter:
     progress: Callable[[float, str], None]
     log: Callable[[str], None]
     cancelled: threading.Event
+    picture: Picture = field(default_factory=NoPicture)
 
 
 class RenderFailed(Exception):

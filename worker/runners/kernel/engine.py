@@ -33,12 +33,16 @@ class MergeFailed(Exception):
 
 @dataclass(frozen=True)
 class Job:
-    """How rendering goes on: which threads, when to stop, whom to tell (blocks done, blocks in all)."""
+    """How rendering goes on: which threads, when to stop, whom to tell (blocks done, blocks in all).
+
+    `look` may take a look at the film after every block; its samples are counted at the end.
+    """
 
     crew: Crew
     threads: int
     cancelled: threading.Event
     progress: Callable[[int, int], None]
+    look: Callable[[Film], None] = lambda _film: None
 
 
 def render_film(stage: Stage, view: View, part: Part, job: Job) -> Film:
@@ -58,7 +62,12 @@ def render_film(stage: Stage, view: View, part: Part, job: Job) -> Film:
 
     if part.volume > 0:
         total = plan.total
-        job.crew.run(total, render, threads=job.threads, done=lambda done: job.progress(done, total))
+
+        def taken(done: int) -> None:
+            job.progress(done, total)
+            job.look(film)
+
+        job.crew.run(total, render, threads=job.threads, done=taken)
     count_samples(film, part)
     return film
 

@@ -122,6 +122,7 @@ class KernelRunner:
     ) -> Film:
         """The film of frame `number` of the lease, reporting progress over all its frames."""
         from worker.runners.kernel.engine import Job, render_film
+        from worker.runners.kernel.rough import rough_picture
 
         frames = work.lease.frames
         note = f"frame {frames[number]}"
@@ -129,7 +130,11 @@ class KernelRunner:
         def progress(done: int, total: int) -> None:
             reporter.progress((number + done / total) / len(frames), note)
 
-        job = Job(self._crew, max(work.threads, 1), reporter.cancelled, progress)
+        def look(film: Film) -> None:
+            if reporter.picture.due():
+                reporter.picture.show(rough_picture(film, part, reporter.picture.side_px))
+
+        job = Job(self._crew, max(work.threads, 1), reporter.cancelled, progress, look)
         return render_film(stage, stage.view(settings, frames[number]), part, job)
 
     def _merge(self, work: Work, settings: KernelSettings, form: Format, reporter: Reporter) -> Produced:
