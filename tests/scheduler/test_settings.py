@@ -154,3 +154,27 @@ def test_what_must_be_a_section_says_so(tmp_path, text):
 
 def test_what_workers_read_may_stand_in_the_same_environment():
     load_settings(environment={"OUTFIELD_BLENDER__EXECUTABLES": "/opt/blender", "OUTFIELD_WORKER__DATA": "/d"})
+
+
+GCE = 'backend = "gce"\nproject = "studio"\n'
+AWS = 'backend = "aws"\nregion = "us-east-1"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (f'{AWS}image = "Ubuntu"', "pools.a.image"),
+        (f"{AWS}instance_types = []", "pools.a.instance_types"),
+        (f"{AWS}disk_gib = 0", "pools.a.disk_gib"),
+        (f"{AWS}spot_price_max_usd_per_hour = 0.0001", "pools.a.spot_price_max_usd_per_hour"),
+        (f'{AWS}prices_usd_per_hour = {{"c7i.2xlarge" = -1}}', "pools.a.prices_usd_per_hour"),
+        (f'{AWS}labels = {{"outfield-farm" = "x"}}', "'outfield-farm' is not yours to set"),
+        (f'{GCE}zones = ["europe-west1"]', "its zones look like europe-west1-b"),
+        (f"{GCE}zones = []", "pools.a.zones"),
+        (f'{GCE}zones = ["us-east1-b"]\ngpus = 1', "gpus and gpu_type belong together"),
+        (f'{GCE}zones = ["us-east1-b"]\nlabels = {{"Show" = "x"}}', "no label Show=x"),
+    ],
+)
+def test_a_wrong_value_of_a_cloud_is_refused(tmp_path, text, words):
+    with pytest.raises(Refused, match=words):
+        load_settings(file=write(tmp_path, f"[pools.a]\n{text}\n"), environment={})
