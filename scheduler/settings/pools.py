@@ -129,7 +129,7 @@ class GcePool(CloudPool):
     )
     provisioning: Literal["spot", "standard"] = Field(default="spot", description="spot may be taken back")
     endpoint: str | None = Field(default=None, description="only for tests and private clouds")
-    credentials_file: Path | None = Field(default=None, description="key file; none: the machine's own credentials")
+    credentials_file: Path | None = Field(default=None, description="key of a service account; none: the machine's own")
     prices_usd_per_hour: dict[str, Price] = Field(
         default={}, description="price by PLACE/TYPE, TYPE or PLACE (zone or region); else price_usd_per_hour"
     )

@@ -6,6 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 from fake_ec2 import FakeEc2, fake_ec2
+from fake_gce import fake_gce
+from gce_pools import GceDesk
+
+from scheduler.clock import ManualClock
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +26,11 @@ def ec2(ec2_server: FakeEc2, monkeypatch: pytest.MonkeyPatch) -> FakeEc2:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     ec2_server.peace()
     return ec2_server
+
+
+@pytest.fixture
+def desk() -> Iterator[GceDesk]:
+    """A farm on a Compute Engine of its own."""
+    clock = ManualClock()
+    with fake_gce(clock.now) as gce:
+        yield GceDesk(gce, clock)
