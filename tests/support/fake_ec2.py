@@ -7,6 +7,7 @@
         fake.slow("CreateFleet", 5.0)            # done, but the answer is late
         fake.lose("CreateFleet")                 # done, but the connection breaks before the answer
         fake.down = True                         # every connection is closed without a word
+        fake.crash(3, after=True)                # the connection breaks at the fourth request from now
         fake.lag = 2                             # so many answers of DescribeInstances lack what is new
         fake.interrupt(number)                   # Amazon takes a spot instance back
         fake.shut_down(number)                   # it powers itself off
@@ -32,7 +33,7 @@ from email import message_from_bytes
 from typing import Any
 
 import boto3
-from fake_ec2_door import CAPACITY, Door, Fault, Parameters
+from fake_ec2_door import ANY, CAPACITY, Door, Fault, Parameters
 
 os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # six seconds for images that no test needs
 
@@ -78,6 +79,10 @@ class FakeEc2:
         self.released.clear()
         self.faults.append(Fault(action, 1, after=True, pause_s=seconds))
 
+    def crash(self, step: int, *, after: bool) -> None:
+        """Break the connection at one request, counted from 0 on from now: before it is carried out, or after."""
+        self.faults.append(Fault(ANY, 1, after=after, skip=step, hang_up=True))
+
     def sent(self, action: str) -> list[Parameters]:
         """The calls of an action, each with its parameters."""
         return [parameters for name, parameters in self.requests if name == action]
@@ -104,9 +109,13 @@ class FakeEc2:
         """The script that ends the instance at its time."""
         return self._part(number, "text/cloud-boothook")
 
-    def alive(self) -> dict[str, str]:
-        """Number → start-up script of every instance that is not terminated."""
-        return {number: self.start_up(number) for number in self.templates if state(number) != "terminated"}
+    def alive(self, farm: str | None = None) -> dict[str, str]:
+        """Number → start-up script of every instance (of a farm) that runs."""
+        numbers = [number for number in list(self.templates) if farm in (None, self._farm(number))]
+        return {number: self.start_up(number) for number in numbers if state(number) in {"pending", "running"}}
+
+    def _farm(self, number: str) -> str | None:
+        return next((tag["value"] for tag in _instance(number).get_tags() if tag["key"] == "outfield-farm"), None)
 
     def _end(self, number: str, code: str, message: str, behaviour: str = "terminate") -> None:
         from moto.ec2.models.instances import StateReason

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 CAPACITY = ("InsufficientInstanceCapacity", "There is no Spot capacity available that matches your request.")
 MISMATCH = ("IdempotentParameterMismatch", "The client token was used before, with other parameters.")
+ANY = "*"
+"""In the place of an action: whatever comes."""
 TOTAL = "TargetCapacitySpecification.TotalTargetCapacity"
 NUMBER = re.compile(r"\bi-[0-9a-f]{17}\b")
 
@@ -35,6 +37,10 @@ class Fault:
     after: bool = False
     """Whether what was asked is done, and only the answer lost, or late by `pause_s`."""
     pause_s: float = 0.0
+    skip: int = 0
+    """Calls that are let through first."""
+    hang_up: bool = False
+    """Whether the connection is broken instead of refusing."""
 
 
 @dataclass
@@ -61,6 +67,8 @@ class Door:
             fault = self._noted(action, parameters)
             if fault is None and self._fake.down:
                 return _hang_up(environ)
+            if fault is not None and fault.hang_up and not fault.after:
+                return _hang_up(environ)
             if fault is not None and not fault.after:
                 reply = _refused(fault.code, fault.message, fault.status)
             else:
@@ -75,7 +83,10 @@ class Door:
     def _noted(self, action: str, parameters: Parameters) -> Fault | None:
         self._fake.requests.append((action, parameters))
         for fault in self._fake.faults:
-            if fault.times > 0 and fault.action == action:
+            if fault.times > 0 and fault.action in (ANY, action):
+                if fault.skip > 0:
+                    fault.skip -= 1
+                    continue
                 fault.times -= 1
                 return fault
         return None

@@ -10,6 +10,7 @@
         fake.project.templates["worker"] = {...} # properties of an instance template
         fake.fail("bulk_insert", 403, "rateLimitExceeded", times=2)
         fake.lose("bulk_insert"); fake.slow("delete", 5.0)      # done, but the answer is lost or late
+        fake.crash(3, after=True)                # the connection breaks at the fourth request from now
         fake.page_max = 2                        # things in one page of a list
         fake.down = True                         # every connection is closed without a word
         fake.preempt("us-east1-b/NAME")          # Google takes a Spot instance back
@@ -30,7 +31,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import fake_gce_http as http
-from fake_gce_http import Fault, Seen
+from fake_gce_http import ANY, Fault, Seen
 from fake_gce_project import Machine, Project
 
 __all__ = ["FakeGce", "Seen", "fake_gce"]
@@ -67,6 +68,10 @@ class FakeGce:
         """Carry out the next call, and answer so much later (or when `released` is set)."""
         self.released.clear()
         self.faults.append(Fault(call, 1, after=True, pause_s=seconds))
+
+    def crash(self, step: int, *, after: bool) -> None:
+        """Break the connection at one request, counted from 0 on from now: before it is carried out, or after."""
+        self.faults.append(Fault(ANY, 1, after=after, skip=step))
 
     def sent(self, call: str) -> list[Seen]:
         """The requests of a route (`fake_gce_http.ROUTES`)."""

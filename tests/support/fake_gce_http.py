@@ -25,6 +25,8 @@ ROUTES = {
     "machine_type": r"GET /zones/(?P<zone>[\w-]+)/machineTypes/(?P<name>[\w-]+)",
     "template": r"GET /global/instanceTemplates/(?P<name>[\w-]+)",
 }
+ANY = "*"
+"""In the place of a route: whatever comes."""
 Query = dict[str, str]
 
 
@@ -51,6 +53,8 @@ class Fault:
     after: bool = False
     """Whether what was asked is done, and only the answer lost, or late by `pause_s`."""
     pause_s: float = 0.0
+    skip: int = 0
+    """Calls that are let through first."""
 
 
 def serve(fake: FakeGce) -> ThreadingHTTPServer:
@@ -101,7 +105,10 @@ class _Handler(BaseHTTPRequestHandler):
         if self.fake.down:
             return Fault(seen.call, 1)
         for fault in self.fake.faults:
-            if fault.times > 0 and fault.call == seen.call:
+            if fault.times > 0 and fault.call in (ANY, seen.call):
+                if fault.skip > 0:
+                    fault.skip -= 1
+                    continue
                 fault.times -= 1
                 return fault
         return None

@@ -176,9 +176,16 @@ class AwsBackend:
     # ---- looking and ending ------------------------------------------------------------------------------------------
 
     def _described(self, intent: str | None) -> list[Instance]:
-        """This pool's instances (of one intent), with those that EC2 does not show yet."""
+        """This pool's instances (of one intent), with those that EC2 does not show yet.
+
+        One that has stopped is ended: EC2 would let its disk cost for ever. If that fails, the next look tries again.
+        """
         filters = [] if intent is None else [{"Name": f"tag:{LABEL_INTENT}", "Values": [intent]}]
-        found = {i.id: i for i in map(read_instance, self._descriptions(filters))}
+        described = self._descriptions(filters)
+        stopped = [instance["InstanceId"] for instance in described if instance["State"]["Name"] == "stopped"]
+        if stopped:
+            self._terminate(stopped)
+        found = {instance.id: instance for instance in map(read_instance, described)}
         oldest_s = self._clock.now().timestamp() - UNSEEN_S
         self._unseen = {k: i for k, i in self._unseen.items() if k not in found and i.launched_at_s > oldest_s}
         return [*found.values(), *(i for i in self._unseen.values() if intent in (None, i.intent))]

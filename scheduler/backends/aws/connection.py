@@ -8,7 +8,7 @@ failed repetition nobody could tell from the last error whether the first one ha
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache, cached_property
+from functools import cache, lru_cache
 from typing import Any
 
 from scheduler.backends.aws.refusals import RETRY_HINT, refusal
@@ -79,33 +79,37 @@ class Connection:
         """botocore's shape of what a launch template may hold."""
         return self._asking.meta.service_model.shape_for("RequestLaunchTemplateData")
 
-    @cached_property
+    @property
     def _asking(self) -> Any:
         return self._client("ec2", ASK_ATTEMPTS_MAX)
 
-    @cached_property
+    @property
     def _starting(self) -> Any:
         return self._client("ec2", 1)
 
-    @cached_property
-    def _session(self) -> Any:
-        import boto3.session
-        import botocore.session
-
-        core = botocore.session.Session(profile=self._settings.profile)
-        core.register_component("data_loader", _descriptions())
-        return boto3.session.Session(botocore_session=core, region_name=self._settings.region)
-
     def _client(self, service: str, attempts_max: int) -> Any:
-        from botocore.config import Config
+        settings = self._settings
+        where = (settings.profile, settings.region, settings.endpoint_url)
+        return _client(service, where, settings.timeout_s, attempts_max)
 
-        timeout_s = self._settings.timeout_s
-        config = Config(
-            connect_timeout=min(timeout_s, CONNECT_S_MAX),
-            read_timeout=timeout_s,
-            retries={"mode": "standard", "total_max_attempts": attempts_max},
-        )
-        return self._session.client(service, endpoint_url=self._settings.endpoint_url, config=config)
+
+@lru_cache(maxsize=32)
+def _client(service: str, where: tuple[str | None, str, str | None], timeout_s: float, attempts_max: int) -> Any:
+    """A client for (profile, region, endpoint). Pools that ask the same way share it; any thread may use it."""
+    import boto3.session
+    import botocore.session
+    from botocore.config import Config
+
+    profile, region, endpoint_url = where
+    core = botocore.session.Session(profile=profile)
+    core.register_component("data_loader", _descriptions())
+    session = boto3.session.Session(botocore_session=core, region_name=region)
+    config = Config(
+        connect_timeout=min(timeout_s, CONNECT_S_MAX),
+        read_timeout=timeout_s,
+        retries={"mode": "standard", "total_max_attempts": attempts_max},
+    )
+    return session.client(service, endpoint_url=endpoint_url, config=config)
 
 
 @cache
@@ -126,12 +130,11 @@ def explain(error: Exception, *, starting: bool) -> Unavailable:
         return refusal(told.get("Code", ""), told.get("Message", ""), status=status, starting=starting)
     if isinstance(error, exceptions.EndpointConnectionError | exceptions.ConnectTimeoutError):
         return BackendError(f"Amazon EC2 cannot be reached: {error}", hint=REACH_HINT)
-    if isinstance(error, exceptions.HTTPClientError) and "CERTIFICATE_VERIFY_FAILED" not in str(error):
+    broken = (exceptions.HTTPClientError, exceptions.IncompleteReadError, exceptions.SSLError)
+    if isinstance(error, broken) and "CERTIFICATE_VERIFY_FAILED" not in str(error):
         told = f"The connection to Amazon EC2 broke before the answer was there: {error}"
         return Unknown(told, hint=RETRY_HINT) if starting else Unavailable(told, hint=REACH_HINT)
-    if isinstance(
-        error, exceptions.BotoCoreError
-    ):  # no credentials, no such region, wrong parameters: nothing was sent
+    if isinstance(error, exceptions.BotoCoreError):  # no credentials, no such region, wrong parameters
         return BackendError(f"Amazon EC2 was not asked: {error}", hint=CREDENTIALS_HINT)
     told = f"Amazon EC2 gave an answer that cannot be read: {error!r}"
     return Unknown(told, hint=RETRY_HINT) if starting else Unavailable(told, hint=RETRY_HINT)

@@ -15,7 +15,7 @@ STATES = {
     "stopped": InstanceState.STOPPING,
     "terminated": InstanceState.GONE,
 }
-"""A stopped instance still pays for its disk, so it is on its way out and not gone; the reaper ends it."""
+"""A stopped instance still pays for its disk, so it is on its way out and not gone."""
 
 PREEMPTED = frozenset({"Server.SpotInstanceTermination", "Server.SpotInstanceShutdown"})
 ORDINARY = frozenset(

@@ -20,7 +20,16 @@ DEFAULT_IMAGE = "resolve:ssm:/aws/service/canonical/ubuntu/server/24.04/stable/c
 METADATA = {"HttpEndpoint": "enabled", "HttpTokens": "required", "HttpPutResponseHopLimit": 1}
 """IMDSv2 only, and not through a container or a proxy on the instance."""
 
-DROPPED = ("InstanceMarketOptions", "InstanceRequirements", "SecurityGroupIds", "SecurityGroups", "TagSpecifications")
+DROPPED = (
+    "DisableApiStop",
+    "DisableApiTermination",
+    "HibernationOptions",
+    "InstanceMarketOptions",
+    "InstanceRequirements",
+    "SecurityGroupIds",
+    "SecurityGroups",
+    "TagSpecifications",
+)
 """Parts of a taken template that a fleet sets itself, or that would contradict what we lay over them."""
 
 Data = dict[str, Any]
@@ -33,8 +42,6 @@ def template_data(settings: AwsPool, base: Mapping[str, Any], *, image: str, roo
         "ImageId": image,
         "UserData": base64.b64encode(boot).decode(),
         "InstanceInitiatedShutdownBehavior": "terminate",
-        "DisableApiTermination": False,
-        "DisableApiStop": False,
         "MetadataOptions": dict(base.get("MetadataOptions", {})) | METADATA,
         "BlockDeviceMappings": _disks(settings, base, root_device),
         "NetworkInterfaces": [_interface(settings, base)],
@@ -86,10 +93,7 @@ def _disks(settings: AwsPool, base: Mapping[str, Any], root_device: str) -> list
 
 
 def _interface(settings: AwsPool, base: Mapping[str, Any]) -> Data:
-    """The one network interface. Without a public address there is no IPv6 either: those are public.
-
-    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateNetworkInterface.html (Ipv6AddressCount)
-    """
+    """The one network interface; a taken template's security groups stay where the pool names none."""
     theirs = cast("list[Data]", base.get("NetworkInterfaces") or [{}])[0]
     groups = list(settings.security_groups) or theirs.get("Groups") or base.get("SecurityGroupIds")
     interface: Data = {
@@ -97,6 +101,4 @@ def _interface(settings: AwsPool, base: Mapping[str, Any]) -> Data:
         "AssociatePublicIpAddress": settings.public_address,
         "DeleteOnTermination": True,
     }
-    if not settings.public_address:
-        interface["Ipv6AddressCount"] = 0
     return interface | ({"Groups": list(groups)} if groups else {})

@@ -210,12 +210,13 @@ def test_an_end_that_was_ordered_is_no_news(desk: Ec2Desk) -> None:
     assert list(backend.events()) == []
 
 
-def test_a_stopped_instance_is_not_gone_since_its_disk_still_costs(desk: Ec2Desk) -> None:
+def test_a_stopped_instance_is_ended_since_its_disk_still_costs(desk: Ec2Desk) -> None:
     backend = desk.backend()
     (one,) = backend.launch(desk.order(1))
     boto3.client("ec2", endpoint_url=desk.ec2.url, region_name=desk.ec2.region).stop_instances(InstanceIds=[one.id])
 
     assert [(i.id, i.state) for i in backend.list()] == [(one.id, InstanceState.STOPPING)]
+    assert [(i.id, i.state) for i in backend.list()] == [(one.id, InstanceState.GONE)]
 
 
 def test_when_it_cannot_be_looked_up_whether_it_was_launched_nothing_is_launched(desk: Ec2Desk) -> None:
@@ -263,7 +264,7 @@ def test_without_keys_it_is_said_where_they_come_from(desk: Ec2Desk, monkeypatch
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     with pytest.raises(BackendError) as caught:
-        desk.backend().list()
+        desk.backend(timeout_s=7.0).list()  # a client of its own
 
     assert "credentials" in caught.value.message and "AWS_PROFILE" in caught.value.hint
 

@@ -39,7 +39,7 @@ def recorded(desk: GceDesk) -> dict[str, Any]:
     started = backend.launch(ORDER)
     backend.events()
     backend.list()
-    backend.terminate([instance.id for instance in started])
+    backend.terminate(sorted(instance.id for instance in started))
     return {call: shown(desk.gce.sent(call)[-1]) for call in ROUTES}
 
 
