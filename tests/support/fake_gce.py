@@ -5,8 +5,8 @@
         fake.project.boot_s = 30.0               # PROVISIONING and STAGING, then RUNNING
         fake.project.operation_s = 2.0           # operations run so long; `ending_s`: instances stop so long
         fake.project.stock["us-east1-b"] = 1     # so many more instances; 0: stock-out
-        fake.project.silent_partial = True       # fewer than asked for, and no error in the operation
-        fake.project.quotas["us-east1"] = 3
+        fake.project.telling = "nothing"         # no operation says why there are fewer than asked for
+        fake.project.quotas["us-east1"] = 3      # refused at once, or with `quotas_late` by the operation
         fake.project.templates["worker"] = {...} # properties of an instance template
         fake.fail("bulk_insert", 403, "rateLimitExceeded", times=2)
         fake.lose("bulk_insert"); fake.slow("delete", 5.0)      # done, but the answer is lost or late

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 BASE = "https://www.googleapis.com/compute/v1"
 SHAPES: dict[str, tuple[int, int, int]] = {
@@ -20,6 +20,8 @@ SHAPES: dict[str, tuple[int, int, int]] = {
 """Machine type → vCPUs, MiB, GPUs."""
 
 Body = dict[str, Any]
+Telling = Literal["inserts", "bulk", "nothing"]
+"""Where the reason of a shortfall stands: in the single inserts, in the bulk insert too, or nowhere."""
 
 
 class Wrong(Exception):
@@ -66,6 +68,7 @@ class Operation:
     ends: datetime
     errors: list[Body] = field(default_factory=list)
     counts: Body | None = None
+    group: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
 class Project:
@@ -81,7 +84,8 @@ class Project:
         self.stock: dict[str, int] = {}
         self.quotas: dict[str, int] = {}
         self.boot_s, self.operation_s, self.ending_s = 0.0, 0.0, 0.0
-        self.silent_partial = False
+        self.telling: Telling = "inserts"
+        self.quotas_late = False
         self._numbers = itertools.count(7_000_000_000_000_000_001)
 
     # ---- what happens by itself --------------------------------------------------------------------------------------
@@ -122,20 +126,38 @@ class Project:
         names = list(body["perInstanceProperties"])
         count, least = int(body["count"]), int(body.get("minCount", body["count"]))
         self._check(zone, body, names)
-        made = min(count, self.stock.get(zone, count))
-        errors = [] if made == count or (self.silent_partial and made >= least) else [_exhausted(zone)]
-        if made < least:
-            made = 0
+        room, cause = self._room(zone, count)
+        made = room if room >= least else 0
         for name in names[:made]:
             properties = dict(body["instanceProperties"])
             self.machines[zone, name] = Machine(zone, name, next(self._numbers), properties, self.now())
         if zone in self.stock:
             self.stock[zone] -= made
         counts = {"targetVmCount": count, "createdVmCount": made, "failedToCreateVmCount": count - made}
-        operation = self.operate(zone, "bulkInsert", f"{zone}", errors=errors, counts=counts)
+        operation = self.operate(zone, "bulkInsert", zone, counts=counts)
+        self._tell(operation, names[made:], cause, short=made < least)
         if request is not None:
             self.requests[request] = operation.name
         return operation
+
+    def _room(self, zone: str, count: int) -> tuple[int, Body]:
+        """How many of `count` can be started, and the error for the others."""
+        region = zone.rpartition("-")[0]
+        used = sum(machine.zone.startswith(f"{region}-") for machine in self.machines.values())
+        quota = self.quotas.get(region, used + count) - used
+        stock = self.stock.get(zone, count)
+        told = {"code": "QUOTA_EXCEEDED", "message": f"Quota 'PREEMPTIBLE_CPUS' exceeded in region {region}."}
+        return min(count, stock, quota), told if quota < stock else _exhausted(zone)
+
+    def _tell(self, bulk: Operation, missing: list[str], cause: Body, *, short: bool) -> None:
+        """Say why some were not started, as openly as `telling` has it."""
+        if short:
+            bulk.errors.append({"code": "VM_MIN_COUNT_NOT_REACHED", "message": "Requested minimum count not reached."})
+        if missing and self.telling == "bulk":
+            bulk.errors.append(cause)
+        for name in missing if self.telling == "inserts" else ():
+            single = self.operate(bulk.zone, "insert", f"{bulk.zone}/instances/{name}", errors=[cause])
+            single.group = bulk.group
 
     def _check(self, zone: str, body: Body, names: list[str]) -> None:
         properties, region = body["instanceProperties"], zone.rpartition("-")[0]
@@ -149,8 +171,7 @@ class Project:
         taken = next((name for name in names if (zone, name) in self.machines), None)
         if taken is not None:
             raise Wrong(409, "alreadyExists", f"The resource '{self.path(zone)}/instances/{taken}' already exists")
-        used = sum(machine.zone.startswith(f"{region}-") for machine in self.machines.values())
-        if used + int(body["count"]) > self.quotas.get(region, 10**6):
+        if not self.quotas_late and self._room(zone, int(body["count"]))[1]["code"] == "QUOTA_EXCEEDED":
             raise Wrong(403, "quotaExceeded", f"Quota 'PREEMPTIBLE_CPUS' exceeded. Limit in region {region}.")
 
     def delete(self, zone: str, name: str) -> Operation:
@@ -216,6 +237,7 @@ class Project:
             "operationType": operation.kind,
             "targetLink": operation.target,
             "zone": f"{BASE}/{self.path(operation.zone)}",
+            "operationGroupId": operation.group,
             "insertTime": _stamp(operation.began),
             "status": "DONE" if done else "RUNNING",
             "progress": 100 if done else 50,

@@ -33,7 +33,7 @@ from scheduler.backends.gce.news import News
 from scheduler.backends.gce.offers import Shapes, launch_plan
 from scheduler.backends.gce.places import Place, places
 from scheduler.backends.gce.properties import bulk_resource, instance_properties, own_labels
-from scheduler.backends.gce.refusals import goes_on, notice_kind, shortfall, worst
+from scheduler.backends.gce.refusals import goes_on, is_short, notice_kind, shortfall, worst
 from scheduler.clock import Clock, SystemClock
 from scheduler.errors import Unavailable
 from scheduler.settings import GcePool
@@ -153,7 +153,8 @@ class GceBackend:
             operation = self._gce.start(place.zone, resource, once)
         except BackendError as error:
             return error
-        return shortfall(self._gce.finished(place.zone, operation))
+        ended = self._gce.finished(place.zone, operation)
+        return shortfall(ended, self._gce.inserts(place.zone, ended) if is_short(ended) else ())
 
     def _template(self) -> Mapping[str, Any]:
         name = self._settings.instance_template

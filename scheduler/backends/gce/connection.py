@@ -7,8 +7,10 @@ operation (`result()`) forgets the endpoint that it was given; so operations are
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
@@ -18,6 +20,8 @@ from scheduler.clock import Clock
 from scheduler.errors import Unavailable
 from scheduler.settings import GcePool
 
+INSERTS_MAX = 200
+"""Single instances that are looked at for the reason of a failed bulk insert."""
 SCOPE = "https://www.googleapis.com/auth/compute"
 PAUSE_MIN_S, PAUSE_MAX_S = 0.2, 3.0
 
@@ -79,6 +83,15 @@ class Connection:
             self._pause(pause_s)
             pause_s = min(PAUSE_MAX_S, 1.5 * pause_s)
         raise Unknown(f"What became of the operation {name} in {zone} is not known: {trouble}.", hint=RETRY_HINT)
+
+    def inserts(self, zone: str, bulk: Any) -> list[Any]:
+        """The operations of a bulk insert's single instances, which say why it failed; none if not to be had."""
+        if not bulk.operation_group_id:
+            return []
+        with suppress(Unavailable):
+            wanted = f'(operationGroupId = "{bulk.operation_group_id}") AND (operationType = "insert")'
+            return list(itertools.islice(self.news(zone, wanted), INSERTS_MAX))
+        return []
 
     def delete(self, zone: str, name: str) -> None:
         """Begin to delete an instance; one that is not there is deleted already.

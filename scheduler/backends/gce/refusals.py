@@ -35,6 +35,8 @@ THROTTLED = frozenset(
 DENIED = frozenset(
     {"forbidden", "insufficientPermissions", "accessNotConfigured", "required", "authError", "PERMISSIONS_ERROR"}
 )
+SUMMARY = frozenset({"VM_MIN_COUNT_NOT_REACHED"})
+"""Says that a bulk insert failed, and not why."""
 TAKEN = frozenset({"alreadyExists", "RESOURCE_ALREADY_EXISTS", "duplicate"})
 """The names follow from the order: who has them already, this order has started."""
 
@@ -59,18 +61,30 @@ def refusal(code: str, message: str, *, status: int = 400, starting: bool = True
     return BackendError(text, hint=WRONG_HINT, details=details)
 
 
-def shortfall(operation: Any) -> BackendError | None:
-    """Why an operation that has ended did not do all that it was asked for; None where it says nothing.
+def shortfall(operation: Any, inserts: Iterable[Any] = ()) -> BackendError | None:
+    """Why a bulk insert that has ended did not do all that it was asked for; None where nothing says so.
+
+    `inserts` are the operations of its single instances, in which the reason may stand alone.
 
     Raises:
         Unknown: the names are taken, so the order was carried out before.
     """
-    errors = [refusal(told.code, told.message or operation.http_error_message) for told in operation.error.errors]
+    told = [error for ended in (operation, *inserts) for error in ended.error.errors]
+    causes = [error for error in told if error.code not in SUMMARY]
+    errors = [refusal(cause.code, cause.message) for cause in causes]
     unclear = next((error for error in errors if isinstance(error, Unknown)), None)
     if unclear is not None:
         raise unclear
     refused = [error for error in errors if isinstance(error, BackendError)]
-    return worst(refused) if refused else None
+    if refused:
+        return worst(refused)
+    return StockOut(f"Google Cloud says {told[0].code}: {told[0].message.rstrip('.')}.") if told else None
+
+
+def is_short(operation: Any) -> bool:
+    """Whether a bulk insert that has ended says that it did not start everything."""
+    places = operation.instances_bulk_insert_operation_metadata.per_location_status.values()
+    return bool(operation.error.errors) or any(place.failed_to_create_vm_count for place in places)
 
 
 def goes_on(error: BackendError) -> bool:

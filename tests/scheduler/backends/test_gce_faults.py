@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from fake_gce_project import Telling
 from gce_pools import GceDesk
 
 from scheduler.backends.base import (
@@ -69,10 +70,13 @@ def test_a_place_without_stock_is_passed_by_and_tried_last_for_a_while(desk: Gce
     assert places_tried(desk)[3:] == ["us-east1-b"]
 
 
-@pytest.mark.parametrize("silent", [False, True], ids=["told", "silent"])
-def test_an_order_is_filled_from_several_places(desk: GceDesk, silent: bool) -> None:
+TELLING = pytest.mark.parametrize("telling", ["inserts", "bulk", "nothing"])
+
+
+@TELLING
+def test_an_order_is_filled_from_several_places(desk: GceDesk, telling: Telling) -> None:
     project = desk.gce.project
-    project.stock, project.silent_partial = {"us-east1-b": 2}, silent
+    project.stock, project.telling = {"us-east1-b": 2}, telling
     backend = desk.backend()
     started = backend.launch(desk.order(3))
 
@@ -81,10 +85,10 @@ def test_an_order_is_filled_from_several_places(desk: GceDesk, silent: bool) -> 
     assert list(backend.events()) == [], "all are there, so nothing is to be told"
 
 
-@pytest.mark.parametrize("silent", [False, True], ids=["told", "silent"])
-def test_a_partial_fill_is_told_with_its_reason(desk: GceDesk, silent: bool) -> None:
+@TELLING
+def test_a_partial_fill_is_told_with_its_reason(desk: GceDesk, telling: Telling) -> None:
     project = desk.gce.project
-    project.stock, project.silent_partial = {"us-east1-b": 1, "us-east1-c": 1}, silent
+    project.stock, project.telling = {"us-east1-b": 1, "us-east1-c": 1}, telling
     backend, order = desk.backend(), desk.order(5)
     started = backend.launch(order)
     (notice,) = backend.events()
@@ -92,6 +96,26 @@ def test_a_partial_fill_is_told_with_its_reason(desk: GceDesk, silent: bool) -> 
     assert len(started) == 2
     assert (notice.kind, notice.intent, notice.instance) == (NoticeKind.STOCK_OUT, order.intent, "")
     assert notice.message.startswith("3 of 5 instances were not started. ")
+
+
+@TELLING
+def test_nothing_at_all_is_a_stock_out_however_it_is_told(desk: GceDesk, telling: Telling) -> None:
+    desk.gce.project.stock, desk.gce.project.telling = {"us-east1-b": 0, "us-east1-c": 0}, telling
+    with pytest.raises(StockOut):
+        desk.backend().launch(desk.order())
+
+
+@pytest.mark.parametrize("telling", ["inserts", "bulk"])
+def test_a_quota_that_the_operation_tells_of_is_understood(desk: GceDesk, telling: Telling) -> None:
+    project = desk.gce.project
+    project.quotas, project.quotas_late, project.telling = {"us-east1": 1}, True, telling
+    backend, order = desk.backend(), desk.order(3)
+    started = backend.launch(order)
+
+    assert len(started) == 1 and places_tried(desk) == ["us-east1-b"]
+    assert [n.kind for n in backend.events()] == [NoticeKind.QUOTA]
+    with pytest.raises(QuotaExceeded, match="PREEMPTIBLE_CPUS"):
+        backend.launch(desk.order(1))
 
 
 def test_a_quota_is_asked_once_per_region(desk: GceDesk) -> None:
