@@ -147,7 +147,7 @@ class Project:
         quota = self.quotas.get(region, used + count) - used
         stock = self.stock.get(zone, count)
         told = {"code": "QUOTA_EXCEEDED", "message": f"Quota 'PREEMPTIBLE_CPUS' exceeded in region {region}."}
-        return min(count, stock, quota), told if quota < stock else _exhausted(zone)
+        return min(count, stock, quota), told if quota < min(stock, count) else _exhausted(zone)
 
     def _tell(self, bulk: Operation, missing: list[str], cause: Body, *, short: bool) -> None:
         """Say why some were not started, as openly as `telling` has it."""

@@ -5,7 +5,8 @@
         machines.logs(identity)     # what a script has printed
 
 An instance whose script ends by itself has powered itself off; `powered_off` tells the cloud so. An end is as hard as a
-power cut: every process of the script's session is killed.
+power cut: every process of the script's session is killed. A script finds its instance's id in OUTFIELD_INSTANCE, where
+a real one asks its metadata service, and OUTFIELD_KEEP_ON keeps it from turning this machine off.
 """
 
 from __future__ import annotations
@@ -98,7 +99,8 @@ class InstanceProcesses:
             process = subprocess.Popen(
                 [str(file)],
                 cwd=log.parent,
-                env=self._environment | {"HOME": str(log.parent)},
+                env=self._environment
+                | {"HOME": str(log.parent), "OUTFIELD_INSTANCE": identity, "OUTFIELD_KEEP_ON": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

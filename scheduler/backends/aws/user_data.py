@@ -14,12 +14,16 @@ from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
 
 from scheduler.backends.base import BackendError
+from scheduler.backends.identity import with_identity
 
 USER_DATA_MAX_BYTES = 16 * 1024
 """EC2's limit, before base64."""
 
 INSTANCE_FOLDER = "/var/lib/cloud/instance"
 """cloud-init's folder of this one instance: an image that is made of a worker does not inherit its time."""
+
+OWN_NUMBER = "cat /var/lib/cloud/data/instance-id 2> /dev/null"
+"""Prints the instance's number: cloud-init has it from the metadata service."""
 
 LIFE = """#!/bin/sh
 # Ends this instance {life_s} s after its first boot, whether its farm still exists or not.
@@ -47,7 +51,7 @@ def user_data(start_up: str, life_s: float) -> bytes:
     digest = hashlib.sha256(f"{life_s}\n{start_up}".encode()).hexdigest()
     archive = MIMEMultipart("mixed", boundary=f"outfield-{digest[:32]}")
     archive.attach(_part(life_limit(life_s), "cloud-boothook", "life.sh"))
-    archive.attach(_part(start_up, "x-shellscript", "start-up.sh"))
+    archive.attach(_part(with_identity(start_up, OWN_NUMBER), "x-shellscript", "start-up.sh"))
     plain = archive.as_bytes()
     data = plain if len(plain) <= USER_DATA_MAX_BYTES else gzip.compress(plain, mtime=0)
     if len(data) > USER_DATA_MAX_BYTES:

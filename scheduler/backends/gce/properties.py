@@ -13,11 +13,13 @@ from typing import Any, cast
 from scheduler.backends.base import LABEL_FARM, LABEL_INTENT, LABEL_POOL, BackendError, LaunchOrder
 from scheduler.backends.gce.naming import labels
 from scheduler.backends.gce.places import Place
+from scheduler.backends.identity import with_identity
 from scheduler.settings import GcePool
 
 DEFAULT_IMAGE = "projects/debian-cloud/global/images/family/debian-12"
 START_UP_MAX_BYTES = 256 * 1024
 """Google Cloud's limit on one value of metadata: https://cloud.google.com/compute/docs/metadata/setting-custom-metadata"""
+OWN_NAME_URL = "http://metadata.google.internal/computeMetadata/v1/instance/name"
 LIFE_MIN_S, LIFE_MAX_S = 30, 120 * 86_400
 """Google Cloud's bounds on `maxRunDuration`."""
 
@@ -55,7 +57,7 @@ def instance_properties(
     made: Data = dict(base) | {
         "machine_type": place.machine_type,
         "labels": tagged,
-        "metadata": {"items": _metadata(base, order, own)},
+        "metadata": {"items": _metadata(base, with_identity(order.start_up, own_name(place.zone)), own)},
         "disks": _disks(settings, base, tagged),
         "network_interfaces": [_interface(settings, base, place)],
         "scheduling": _scheduling(settings, base, order, place),
@@ -69,15 +71,21 @@ def instance_properties(
     return made
 
 
-def _metadata(base: Mapping[str, Any], order: LaunchOrder, own: Mapping[str, str]) -> list[Data]:
-    size = len(order.start_up.encode())
+def own_name(zone: str) -> str:
+    """A shell command that prints the id of the instance that it runs on."""
+    asked = f"curl -sf --retry 5 --max-time 10 -H 'Metadata-Flavor: Google' {OWN_NAME_URL}"
+    return f'printf "{zone}/%s" "$({asked} || hostname -s)"'
+
+
+def _metadata(base: Mapping[str, Any], script: str, own: Mapping[str, str]) -> list[Data]:
+    size = len(script.encode())
     if size > START_UP_MAX_BYTES:
         raise BackendError(
             f"The start-up script has {size} bytes; Google Cloud takes {START_UP_MAX_BYTES}.",
             hint="Bake what the script brings along into an image, and name it in the pool's `image`.",
         )
     theirs = cast("list[Data]", (base.get("metadata") or {}).get("items") or [])
-    ours = {**own, "startup-script": order.start_up, "block-project-ssh-keys": "true"}
+    ours = {**own, "startup-script": script, "block-project-ssh-keys": "true"}
     kept = [item for item in theirs if item["key"] not in (*ours, "startup-script-url")]
     return [*kept, *({"key": key, "value": value} for key, value in sorted(ours.items()))]
 

@@ -18,8 +18,9 @@ from ec2_pools import START_UP, Ec2Desk
 from fake_ec2 import FakeEc2
 
 from scheduler.backends.aws.templates import accepted, template_data
-from scheduler.backends.aws.user_data import user_data
+from scheduler.backends.aws.user_data import OWN_NUMBER, user_data
 from scheduler.backends.base import LABEL_FARM, LABEL_INTENT, LABEL_POOL, LaunchOrder
+from scheduler.backends.identity import with_identity
 from scheduler.settings import AwsPool
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "aws" / "launch.json"
@@ -112,9 +113,9 @@ def test_a_public_address_is_given_only_where_the_pool_says_so(desk: Ec2Desk) ->
 def test_an_instance_boots_with_its_time_limit_and_the_very_script(desk: Ec2Desk) -> None:
     (one,) = desk.backend().launch(desk.order(1))
 
-    assert desk.ec2.start_up(one.id) == START_UP
+    assert desk.ec2.start_up(one.id) == with_identity(START_UP, OWN_NUMBER)
     assert "+ 3600))" in desk.ec2.life_limit(one.id)
-    assert desk.ec2.alive()[one.id] == START_UP
+    assert desk.ec2.alive()[one.id] == desk.ec2.start_up(one.id)
 
 
 def test_an_instance_that_powers_itself_off_is_gone_for_good(desk: Ec2Desk) -> None:

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduler.backends.aws.user_data import USER_DATA_MAX_BYTES, life_limit, user_data
+from scheduler.backends.aws.user_data import OWN_NUMBER, USER_DATA_MAX_BYTES, life_limit, user_data
 from scheduler.backends.base import BackendError
+from scheduler.backends.identity import with_identity
 
 
 def parts(data: bytes) -> list[tuple[str, str]]:
@@ -31,7 +32,10 @@ def test_the_script_arrives_as_it_was_given(body: str) -> None:
     script = f"#!/bin/sh\n{body}\n"
     data = user_data(script, 600.0)
 
-    assert parts(data) == [("text/cloud-boothook", life_limit(600.0)), ("text/x-shellscript", script)]
+    assert parts(data) == [
+        ("text/cloud-boothook", life_limit(600.0)),
+        ("text/x-shellscript", with_identity(script, OWN_NUMBER)),
+    ]
     assert data == user_data(script, 600.0), "the same order has the same bytes"
 
 
@@ -41,7 +45,7 @@ def test_a_long_script_is_compressed_and_a_hopeless_one_refused() -> None:
 
     assert len(user_data(long, 60.0)) <= USER_DATA_MAX_BYTES
     assert user_data(long, 60.0) == user_data(long, 60.0)
-    assert parts(user_data(long, 60.0))[1][1] == long
+    assert parts(user_data(long, 60.0))[1][1] == with_identity(long, OWN_NUMBER)
     with pytest.raises(BackendError, match="EC2 takes 16384"):
         user_data(f"#!/bin/sh\n# {noise}\n", 60.0)
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from scheduler.backends.base import LABEL_FARM, LABEL_INTENT, LABEL_POOL, BackendError, InstanceState, LaunchOrder
 from scheduler.backends.gce.naming import instance_names, label, labels
 from scheduler.backends.gce.places import places, price
-from scheduler.backends.gce.properties import instance_properties
+from scheduler.backends.gce.properties import instance_properties, own_name
+from scheduler.backends.identity import with_identity
 from scheduler.settings import GcePool
 
 pytestmark = pytest.mark.xdist_group("gce")
@@ -105,7 +106,7 @@ def test_a_subnetwork_is_that_of_the_region(desk: GceDesk, given_name: str, sent
 def test_an_instance_boots_with_the_very_script(desk: GceDesk) -> None:
     (one,) = desk.backend().launch(desk.order(1))
 
-    assert desk.gce.alive() == {one.id: START_UP}
+    assert desk.gce.alive() == {one.id: with_identity(START_UP, own_name("us-east1-b"))}
 
 
 def test_a_taken_template_stays_below_ours(desk: GceDesk) -> None:
@@ -134,7 +135,7 @@ def test_a_taken_template_stays_below_ours(desk: GceDesk) -> None:
     assert made["machineType"] == "c3-standard-8" and made["minCpuPlatform"] == "Intel Ice Lake"
     assert made["labels"]["show"] == "alpha" and made["labels"][LABEL_FARM] == "farm-a"
     metadata = {item["key"]: item["value"] for item in made["metadata"]["items"]}
-    assert metadata["proxy"] == "http://proxy:3128" and metadata["startup-script"] == START_UP
+    assert metadata["proxy"] == "http://proxy:3128" and metadata["startup-script"].endswith(START_UP.partition("\n")[2])
     assert "startup-script-url" not in metadata
     assert made["networkInterfaces"] == [{"network": "global/networks/farm", "stackType": "IPV4_ONLY"}]
     assert made["scheduling"]["provisioningModel"] == "SPOT" and made["scheduling"]["minNodeCpus"] == 4

@@ -14,7 +14,7 @@ from instance_processes import InstanceProcesses
 
 pytestmark = pytest.mark.xdist_group("gce")
 
-SCRIPT = "#!/bin/sh\necho here\nsleep 600 &\nwait\n"
+SCRIPT = '#!/bin/sh\necho "here is $OUTFIELD_INSTANCE"\nsleep 600 &\nwait\n'
 SHORT = "#!/bin/sh\necho done\n"
 
 
@@ -34,7 +34,7 @@ def test_on_ec2(ec2: FakeEc2, tmp_path: Path) -> None:
     backend = desk.backend()
     with InstanceProcesses(lambda: ec2.alive(desk.farm), tmp_path, powered_off=ec2.shut_down) as machines:
         one, other = (i.id for i in backend.launch(desk.order(2, start_up=SCRIPT)))
-        until(lambda: machines.pids().keys() == {one, other} and "here" in machines.logs(other))
+        until(lambda: machines.pids().keys() == {one, other} and machines.logs(other) == f"here is {other}\n")
         pid = machines.pids()[one]
         backend.terminate([one])
         until(lambda: machines.pids().keys() == {other} and not is_there(pid))
@@ -55,7 +55,7 @@ def test_on_compute_engine(desk: GceDesk, tmp_path: Path) -> None:
         time.sleep(0.2)
         assert machines.started == [], "they have not booted yet"
         desk.clock.advance(30.0)
-        until(lambda: machines.pids().keys() == {one, other} and "here" in machines.logs(other))
+        until(lambda: machines.pids().keys() == {one, other} and machines.logs(other) == f"here is {other}\n")
         desk.gce.preempt(one)
         until(lambda: machines.pids().keys() == {other})
         desk.clock.advance(3600.0)
