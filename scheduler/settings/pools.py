@@ -59,9 +59,15 @@ class OnpremPool(PoolSettings):
     reap: bool = Field(default=False, description="end machines that the farm has started and does not want any more")
 
 
+Price = Annotated[float, Field(ge=0)]
+
+
 class CloudPool(PoolSettings):
     """`[pools.NAME]` of a cloud: what AWS and GCE have in common."""
 
+    prices_usd_per_hour: dict[str, Price] = Field(
+        default={}, description="price by machine type; on GCE also by ZONE/TYPE, REGION/TYPE, ZONE or REGION"
+    )
     price_age_s: float = Field(default=600.0, ge=60, description="how long a price that was asked for is good")
     loss_per_hour: float = Field(default=0.05, ge=0, le=1, description="chance that spot is taken back in an hour")
     labels: dict[str, str] = Field(default={}, description="further labels or tags, e.g. for the bill")
@@ -77,8 +83,17 @@ class CloudPool(PoolSettings):
             raise ValueError(f"the label {ours!r} is not yours to set; choose a name without that beginning")
         return labels
 
+    @model_validator(mode="after")
+    def _reserves_enough(self) -> CloudPool:
+        own, dearest = self.price_usd_per_hour, max(self.prices_usd_per_hour.values(), default=0.0)
+        if 0 < own < dearest:
+            raise ValueError(
+                f"price_usd_per_hour ({own}) is what a budget reserves for each instance, and prices_usd_per_hour has "
+                f"{dearest}; raise it, or leave it out"
+            )
+        return self
 
-Price = Annotated[float, Field(ge=0)]
+
 AwsSpotStrategy = Literal[
     "capacity-optimized", "capacity-optimized-prioritized", "price-capacity-optimized", "lowest-price", "diversified"
 ]
@@ -98,9 +113,6 @@ class AwsPool(CloudPool):
     spot_strategy: AwsSpotStrategy = Field(default="capacity-optimized", description="how EC2 chooses among the types")
     spot_price_max_usd_per_hour: float | None = Field(
         default=None, gt=0.001, description="most that is paid for a spot instance; none: the on-demand price"
-    )
-    prices_usd_per_hour: dict[str, Price] = Field(
-        default={}, description="price by instance type; else price_usd_per_hour, else for spot what EC2 says"
     )
     image: str | None = Field(
         default=None,
@@ -130,9 +142,6 @@ class GcePool(CloudPool):
     provisioning: Literal["spot", "standard"] = Field(default="spot", description="spot may be taken back")
     endpoint: str | None = Field(default=None, description="only for tests and private clouds")
     credentials_file: Path | None = Field(default=None, description="key of a service account; none: the machine's own")
-    prices_usd_per_hour: dict[str, Price] = Field(
-        default={}, description="price by PLACE/TYPE, TYPE or PLACE (zone or region); else price_usd_per_hour"
-    )
     cheapest_first: bool = Field(default=True, description="whether the cheapest place is tried first")
     stock_out_s: float = Field(default=600.0, ge=0, description="how long a place without stock is tried last")
     operation_s: float = Field(default=180.0, ge=1, le=3600, description="how long a launch is waited for")

@@ -169,6 +169,7 @@ AWS = 'backend = "aws"\nregion = "us-east-1"\n'
         (f"{AWS}spot_price_max_usd_per_hour = 0.0001", "pools.a.spot_price_max_usd_per_hour"),
         (f'{AWS}prices_usd_per_hour = {{"c7i.2xlarge" = -1}}', "pools.a.prices_usd_per_hour"),
         (f'{AWS}labels = {{"outfield-farm" = "x"}}', "'outfield-farm' is not yours to set"),
+        (f'{AWS}price_usd_per_hour = 0.1\nprices_usd_per_hour = {{"c7i.2xlarge" = 0.2}}', "what a budget reserves"),
         (f'{GCE}zones = ["europe-west1"]', "its zones look like europe-west1-b"),
         (f"{GCE}zones = []", "pools.a.zones"),
         (f'{GCE}zones = ["us-east1-b"]\ngpus = 1', "gpus and gpu_type belong together"),

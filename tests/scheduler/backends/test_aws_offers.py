@@ -27,8 +27,8 @@ def desk(ec2: FakeEc2, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> E
 
 
 def test_shapes_are_ec2s_and_prices_the_pools(desk: Ec2Desk) -> None:
-    pool = {"instance_types": ("g5.xlarge", "c7i.2xlarge"), "prices_usd_per_hour": {"g5.xlarge": 0.5}}
-    gpu, cpu = desk.backend(**pool).offers()
+    pool = {"instance_types": ("g5.xlarge", "c7i.2xlarge"), "prices_usd_per_hour": {"c7i.2xlarge": 0.14}}
+    gpu, cpu = desk.backend(**pool, price_usd_per_hour=0.5).offers()
 
     assert (gpu.machine, gpu.vcpus, gpu.memory_gib, gpu.gpus, gpu.price_usd_per_hour) == ("g5.xlarge", 4, 16.0, 1, 0.5)
     assert (cpu.machine, cpu.vcpus, cpu.gpus, cpu.price_usd_per_hour) == ("c7i.2xlarge", 8, 0, 0.14)
