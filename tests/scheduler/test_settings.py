@@ -181,3 +181,28 @@ def test_workers_inherit_nothing_that_only_the_scheduler_may_know():
 def test_wrong_transfers_are_refused(tmp_path, text):
     with pytest.raises(Refused, match="storage"):
         load_settings(file=write(tmp_path, f"[storage]\n{text}\n"), environment={})
+
+
+GCE = 'backend = "gce"\nproject = "studio"\n'
+AWS = 'backend = "aws"\nregion = "us-east-1"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (f'{AWS}image = "Ubuntu"', "pools.a.image"),
+        (f"{AWS}instance_types = []", "pools.a.instance_types"),
+        (f"{AWS}disk_gib = 0", "pools.a.disk_gib"),
+        (f"{AWS}spot_price_max_usd_per_hour = 0.0001", "pools.a.spot_price_max_usd_per_hour"),
+        (f'{AWS}prices_usd_per_hour = {{"c7i.2xlarge" = -1}}', "pools.a.prices_usd_per_hour"),
+        (f'{AWS}labels = {{"outfield-farm" = "x"}}', "'outfield-farm' is not yours to set"),
+        (f'{AWS}price_usd_per_hour = 0.1\nprices_usd_per_hour = {{"c7i.2xlarge" = 0.2}}', "what a budget reserves"),
+        (f'{GCE}zones = ["europe-west1"]', "its zones look like europe-west1-b"),
+        (f"{GCE}zones = []", "pools.a.zones"),
+        (f'{GCE}zones = ["us-east1-b"]\ngpus = 1', "gpus and gpu_type belong together"),
+        (f'{GCE}zones = ["us-east1-b"]\nlabels = {{"Show" = "x"}}', "no label Show=x"),
+    ],
+)
+def test_a_wrong_value_of_a_cloud_is_refused(tmp_path, text, words):
+    with pytest.raises(Refused, match=words):
+        load_settings(file=write(tmp_path, f"[pools.a]\n{text}\n"), environment={})
