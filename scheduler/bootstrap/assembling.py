@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from scheduler.backends.registry import Registry, make
 from scheduler.bootstrap.tls import authority_of
 from scheduler.clock import Clock
 from scheduler.imaging.filming import Filming
@@ -11,12 +12,13 @@ from scheduler.imaging.pool import ImagingPool
 from scheduler.priorities.delivering import Courier, make_courier
 from scheduler.priorities.outbox import make_outbox
 from scheduler.priorities.syncing import Tracker
-from scheduler.service.costing import prices
+from scheduler.service.enforcing import Treasurer
 from scheduler.service.explaining import Explainer
 from scheduler.service.farm import Farm
 from scheduler.service.following import Following
 from scheduler.service.forecasting import Forecaster
 from scheduler.service.identity import Identity
+from scheduler.service.launching import Launcher
 from scheduler.service.learning import Estimator
 from scheduler.service.leasing import Leasing
 from scheduler.service.live import Live
@@ -25,6 +27,7 @@ from scheduler.service.rulekeeping import load_rules
 from scheduler.service.services import Services
 from scheduler.service.staging import Staging
 from scheduler.service.surveying import Surveyor
+from scheduler.service.treasury import prices
 from scheduler.settings import Settings
 from scheduler.store.store import Store
 
@@ -44,7 +47,7 @@ def make_tracker(store: Store, settings: Settings, clock: Clock) -> Tracker | No
 
 def assemble(
     store: Store, settings: Settings, clock: Clock, imaging: ImagingPool, *, farm_id: str,
-    tracker: TrackerFactory = make_tracker,
+    tracker: TrackerFactory = make_tracker, backends: Registry = make,
 ) -> Services:  # fmt: skip
     """All parts of one scheduler, in memory as the store has it.
 
@@ -63,6 +66,7 @@ def assemble(
     surveyor = Surveyor(farm, forecaster)
     following = Following(farm, farm.tracker)
     publisher = Publisher(farm, imaging, estimator)
+    launcher = Launcher(farm, identity, farm_id=farm_id, registry=backends)
     return Services(
         farm=farm,
         identity=identity,
@@ -76,6 +80,8 @@ def assemble(
         following=following,
         courier=_courier(farm, imaging),
         explainer=Explainer(farm, surveyor, forecaster, following),
+        launcher=launcher,
+        treasurer=Treasurer(farm, launcher),
         farm_id=farm_id,
         started_at=farm.now_s(),
     )

@@ -39,6 +39,9 @@ LEARNED_FLUSH_S = 30.0
 MONEY_S = 30.0
 """How often it is counted what the budgets have spent."""
 
+ROUND_S = 10.0
+"""How often each pool's desk looks what is due: a list every minute, more often while instances are there."""
+
 GC_YOUNG_MAX, GC_GENERATIONS = 50_000, 20
 """New objects after which the collector looks at the young ones, and how many such looks make one at older ones."""
 
@@ -87,6 +90,7 @@ async def _ticking(services: Services) -> AsyncIterator[None]:
     tick = Tick(farm, services.surveyor)
     await tick.run()
     await services.forecaster.run()
+    await services.launcher.start()
     resumed = services.publisher.resume()
     calm_collector()
     log.info("scheduler.restored", leases=leases, publishing=resumed, workers=len(farm.live.workers))
@@ -102,6 +106,7 @@ async def _ticking(services: Services) -> AsyncIterator[None]:
             await follower
         await services.publisher.drain()
         await services.following.close()
+        await services.launcher.close()
         if services.courier is not None:
             services.courier.close()
         await farm.store.awrite(lambda tx: services.estimator.flush(tx, farm.now_s()))
@@ -126,6 +131,9 @@ def timetable(services: Services, tick: Tick) -> AsyncIOScheduler:
     async def flush_learned() -> None:
         await farm.store.awrite(lambda tx: services.estimator.flush(tx, farm.now_s()))
 
+    async def count_money() -> None:
+        services.surveyor.take_budgets(await services.treasurer.run())
+
     timer = AsyncIOScheduler(
         timezone="UTC", job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": None}
     )
@@ -135,7 +143,9 @@ def timetable(services: Services, tick: Tick) -> AsyncIOScheduler:
     timer.add_job(flush_learned, "interval", seconds=LEARNED_FLUSH_S)
     timer.add_job(book_attempts, "interval", [farm], seconds=BOOK_INTERVAL_S)
     if settings.budgets:
-        timer.add_job(services.surveyor.count_money, "interval", seconds=MONEY_S)
+        timer.add_job(count_money, "interval", seconds=MONEY_S)
+    if services.launcher.desks:
+        timer.add_job(services.launcher.rounds, "interval", seconds=ROUND_S)
     if farm.tracker is not None:
         timer.add_job(services.following.poll, "interval", seconds=TRACKER_LOOK_S)
     if services.courier is not None:

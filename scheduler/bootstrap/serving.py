@@ -97,6 +97,7 @@ async def serve(settings: Settings, on_ready: OnReady, *, stop: asyncio.Event | 
             await asyncio.sleep(START_POLL_S)
         renewing = asyncio.create_task(_renew(services.farm, config), name="certificate")
         if server.started:
+            services.farm.url = server.url
             await on_ready(services, server.url)
         await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
         services.stopping = services.farm.live.stopping = True

@@ -6,7 +6,7 @@ to nothing (failed, lost, given back, canceled) is paid for like the rest, and i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -21,6 +21,7 @@ class Usage:
     """Time that attempts spent on workers of one kind.
 
     `seconds` is the sum over `attempts`; `vcpus` and `slots` are those of one whole worker. `useful`: they succeeded.
+    `price_usd_per_hour` is the worker's own price; None: its pool's. `group` is whatever they were summed by.
     """
 
     pool: str
@@ -30,6 +31,8 @@ class Usage:
     useful: bool
     vcpus: float = 1.0
     slots: int = 1
+    group: str = ""
+    price_usd_per_hour: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +48,28 @@ class Account:
 
 
 def account(usages: Iterable[Usage], price_usd_per_hour: Mapping[str, float]) -> Account:
-    """Add up usages. `price_usd_per_hour` is the price of one worker by pool; a pool that is not in it is free."""
+    """Add up usages. `price_usd_per_hour` is the price of one worker by pool, for usages that have none of their own; a
+    pool that is not in it is free."""
     core_hours, usd, attempts = [0.0, 0.0], [0.0, 0.0], [0, 0]
     for usage in usages:
         hours = max(0.0, usage.seconds) / HOUR_S / max(1, usage.slots)
         kind = 0 if usage.useful else 1
         core_hours[kind] += hours * max(0.0, usage.vcpus)
-        usd[kind] += hours * max(0.0, price_usd_per_hour.get(usage.pool, 0.0))
+        own = usage.price_usd_per_hour
+        usd[kind] += hours * max(0.0, price_usd_per_hour.get(usage.pool, 0.0) if own is None else own)
         attempts[kind] += usage.attempts
     return Account(sum(core_hours), sum(usd), core_hours[1], usd[1], sum(attempts), attempts[1])
+
+
+def accounts_by(
+    usages: Iterable[Usage], key: Callable[[Usage], str], price_usd_per_hour: Mapping[str, float]
+) -> dict[str, Account]:
+    """One account for each key, dearest first, then by name."""
+    groups: dict[str, list[Usage]] = {}
+    for usage in usages:
+        groups.setdefault(key(usage), []).append(usage)
+    found = {name: account(members, price_usd_per_hour) for name, members in groups.items()}
+    return dict(sorted(found.items(), key=lambda item: (-item[1].usd, item[0])))
 
 
 def period_start_s(period: Period, now_s: float) -> float:

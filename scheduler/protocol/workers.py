@@ -22,7 +22,10 @@ class Capabilities(BaseModel):
 
 
 class WorkerHello(BaseModel):
-    """A worker's first words: the join code, its name, its pool, how many tasks it runs side by side."""
+    """A worker's first words: the join code, its name, its pool, how many tasks it runs side by side.
+
+    `instance` and `intent` say which machine of a cloud it runs on, and by which order that was started.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -31,6 +34,8 @@ class WorkerHello(BaseModel):
     pool: str = Field(default="onprem", max_length=100)
     slots: int = Field(default=1, ge=1, le=1024)
     protocol: int = 1
+    instance: str = Field(default="", max_length=200)
+    intent: str = Field(default="", max_length=200)
     capabilities: Capabilities
     csr: str | None = Field(default=None, max_length=8192)
     """A certificate signing request (PEM) for the worker's own key, where the farm serves HTTPS."""

@@ -1,63 +1,85 @@
-"""Money: what a job has cost, and what is left of the budgets."""
+"""Money for people: the budgets as they stand, and what jobs, shots, shows and single attempts have cost."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from sqlmodel import Session
 
-from scheduler.domain.costs import account, period_end_s, period_start_s
+from scheduler.domain.budgeting import EVERYBODY, forecast_usd, runs_out_at_s
+from scheduler.domain.costs import Account, Usage, accounts_by
 from scheduler.service.farm import Farm, iso
+from scheduler.service.treasury import Standing, prices, standings
 from scheduler.service.viewing import reading
-from scheduler.settings import BudgetSettings, PoolSettings
-from scheduler.store.usage import load_usage
-
-EVERYBODY = "farm"
-"""The budget of this name counts every project; another one counts the project of its own name."""
+from scheduler.settings import BudgetSettings
+from scheduler.store.usage import Group, load_usage
 
 USD_DIGITS = 4
 HOUR_DIGITS = 3
 
 
-def prices(pools: Mapping[str, PoolSettings]) -> dict[str, float]:
-    """US dollars for an hour of one worker, of the pools that have a price."""
-    return {name: pool.price_usd_per_hour for name, pool in pools.items() if pool.price_usd_per_hour > 0}
-
-
 async def list_budgets(farm: Farm) -> list[dict[str, Any]]:
-    """Every budget with what was spent in its present period and what is left."""
-    budgets, now_s = farm.settings.budgets, farm.now_s()
-    if not budgets:
+    """Every budget with what was spent in its present period, what is reserved, and what is left."""
+    settings, now_s = farm.settings, farm.now_s()
+    if not settings.budgets:
         return []
-    costs = prices(farm.settings.pools)
-    return await reading(
-        farm, lambda session: [_view(session, name, budget, costs, now_s) for name, budget in budgets.items()]
-    )
+    found = await reading(farm, lambda session: standings(session, settings, now_s))
+    return [budget_view(standing, settings.budgets[standing.name], now_s) for standing in found]
 
 
-def _view(
-    session: Session, name: str, budget: BudgetSettings, costs: Mapping[str, float], now_s: float
-) -> dict[str, Any]:
-    start_s = period_start_s(budget.period, now_s)
-    usages = load_usage(session, now_s=now_s, since_s=start_s, pools=list(costs)) if costs else []
-    counted = [usage for usage in usages if name in (EVERYBODY, usage.project)]
-    spent = account(counted, costs)
-    by_pool = {
-        pool: round(account([usage for usage in counted if usage.pool == pool], costs).usd, USD_DIGITS)
-        for pool in costs
-    }
+def budget_view(standing: Standing, budget: BudgetSettings, now_s: float) -> dict[str, Any]:
+    """A budget as it is shown. `left_usd` counts what is spent, `free_usd` what is reserved as well."""
+    spent, reserved = standing.spent_usd, standing.instances.reserved_usd
+    start_s = standing.start_s
+    foretold = forecast_usd(spent, start_s, now_s, standing.end_s) if budget.period != "total" else None
+    pace = standing.instances.usd_per_hour
     return {
-        "budget": name,
-        "project": None if name == EVERYBODY else name,
+        "budget": standing.name,
+        "project": None if standing.name == EVERYBODY else standing.name,
         "usd": budget.usd,
         "period": budget.period,
         "period_starts_at": iso(start_s) if budget.period != "total" else None,
-        "period_ends_at": iso(period_end_s(budget.period, now_s)),
+        "period_ends_at": iso(standing.end_s),
         "at_cap": budget.at_cap,
-        "spent_usd": round(spent.usd, USD_DIGITS),
-        "retries_usd": round(spent.retry_usd, USD_DIGITS),
-        "left_usd": round(max(0.0, budget.usd - spent.usd), USD_DIGITS),
-        "core_hours": round(spent.core_hours, HOUR_DIGITS),
-        "by_pool_usd": by_pool,
+        "spent_usd": _usd(spent),
+        "reserved_usd": _usd(reserved),
+        "retries_usd": _usd(standing.work.retry_usd),
+        "left_usd": _usd(max(0.0, budget.usd - spent)),
+        "free_usd": _usd(max(0.0, standing.room_usd)),
+        "usd_per_hour": _usd(pace),
+        "forecast_usd": None if foretold is None else _usd(foretold),
+        "runs_out_at": iso(runs_out_at_s(max(0.0, budget.usd - spent), pace, now_s)),
+        "core_hours": round(standing.work.core_hours, HOUR_DIGITS),
+        "by_pool_usd": {pool: _usd(usd) for pool, usd in standing.by_pool_usd.items()},
     }
+
+
+async def list_costs(farm: Farm, *, by: Group, job: int | None, since_s: float, limit: int) -> list[dict[str, Any]]:
+    """What work since `since_s` has cost, by what is asked for, dearest first: slots of machines while they worked.
+
+    What machines cost while they stood idle or booted is nobody's work; it is in the budgets only.
+    """
+    costs, now_s = prices(farm.settings.pools), farm.now_s()
+
+    def read(session: Session) -> list[Usage]:
+        return load_usage(session, now_s=now_s, since_s=since_s, job=job, by=by)
+
+    usages = await reading(farm, read)
+    found = accounts_by(usages, lambda usage: usage.pool if by == "pool" else usage.group, costs)
+    return [_cost_view(by, name, spent) for name, spent in list(found.items())[:limit]]
+
+
+def _cost_view(by: Group, name: str, spent: Account) -> dict[str, Any]:
+    return {
+        "by": by,
+        "name": f"{int(name):05d}" if by == "job" else name,
+        "usd": _usd(spent.usd),
+        "retries_usd": _usd(spent.retry_usd),
+        "core_hours": round(spent.core_hours, HOUR_DIGITS),
+        "attempts": spent.attempts,
+        "retries": spent.retries,
+    }
+
+
+def _usd(value: float) -> float:
+    return round(value, USD_DIGITS)

@@ -105,7 +105,7 @@ class Explainer:
             "status": facts.row.status,
             "rank": self._rank(facts, place, around),
             "route": route_view(verdict),
-            "waiting": reasons(facts.waiting, verdict, self._stage(job, verdict)),
+            "waiting": reasons(facts.waiting, verdict, self._stage(job, verdict, facts.row.project)),
             "estimate": self._forecaster.told(job, facts.row.status),
             "tracking": self._following.why(facts.row),
             "failures": facts.failures,
@@ -128,7 +128,7 @@ class Explainer:
             "status": row.status,
             "rank": rank,
             "route": route_view(verdict),
-            "waiting": reasons(facts.waiting, verdict, self._stage(0, verdict)),
+            "waiting": reasons(facts.waiting, verdict, self._stage(0, verdict, row.project)),
             "estimate": {"finish": None, "low": None, "high": None, "basis": "no estimate: the job was not submitted"},
             "tracking": self._following.why(row),
             "failures": [],
@@ -150,7 +150,7 @@ class Explainer:
             "slack_s": around.slack_s(place.job, place.deadline_s),
         }
 
-    def _stage(self, job: int, verdict: Route) -> Stage:
+    def _stage(self, job: int, verdict: Route, project: str) -> Stage:
         live, plan = self._farm.live, self._farm.live.plan
         active = [
             worker
@@ -164,6 +164,7 @@ class Explainer:
             position=plan.position(job),
             before=_before(plan, job),
             capped=self._capped(verdict),
+            closed=verdict.chosen if not any(live.may_start(pool, project) for pool in verdict.chosen) else None,
             blocked=(blocked.name, blocked.blocked) if blocked else None,
             busy=not free,
         )

@@ -32,6 +32,8 @@ class Farm:
     live: Live
     book: RuleBook = EMPTY_BOOK
     """The routing rules in force."""
+    url: str = ""
+    """Where it serves, once it does; what workers of pools without a URL of their own are told."""
     tracker: Tracker | None = None
     outbox: Outbox | None = None
     authority: Authority | None = None

@@ -1,7 +1,8 @@
 """Who is calling: tokens and join codes, shown once, stored as hashes, checked in memory.
 
 A token reads `ofd_<id>_<secret>`; its secret has 192 bits, so a plain SHA-256 is enough to store it (there is nothing
-to guess that a slow hash would protect). A join code is short enough to be read out, valid once and briefly.
+to guess that a slow hash would protect). A join code is short enough to be read out, valid once and briefly; that of an
+intent is valid once for each of its instances.
 """
 
 from __future__ import annotations
@@ -109,6 +110,13 @@ class Identity:
         tx.session.add(row)
         return row, text
 
+    def mint_join_code(self, tx: Transaction, intent: str, *, pool: str, uses: int, expires_s: float) -> str:
+        """A join code for the instances of an intent, inside a larger change; returns its text."""
+        row, text = self._make(f"intent {intent}", Role.JOIN, owner="", worker=None, pool=pool, expires_s=expires_s)
+        row.intent, row.uses_left = intent, uses
+        tx.session.add(row)
+        return text
+
     def remember(self, row: Token) -> None:
         """The row is on the disk now: from here on it is valid."""
         if row.role != Role.JOIN:
@@ -170,7 +178,7 @@ class Identity:
 
 
 def redeem_join_code(tx: Transaction, text: str, now_s: float) -> Token:
-    """Use up a join code.
+    """Use up a join code, or one of the uses of an intent's.
 
     Raises:
         Denied: unknown, used, or expired.
@@ -181,13 +189,35 @@ def redeem_join_code(tx: Transaction, text: str, now_s: float) -> Token:
     ).all()
     for row in found:
         if row.revoked_at is None and (row.expires_at is None or row.expires_at >= now_s):
-            row.revoked_at = row.used_at = now_s
+            row.used_at, row.uses_left = now_s, row.uses_left - 1
+            if row.uses_left <= 0:
+                row.revoked_at = now_s
             return row
     raise Denied(
         "This join code is not valid (any more).",
         code="join_code_invalid",
         hint="Get a new one with: outfield token new --role worker",
     )
+
+
+def keep_join_codes(tx: Transaction, intents: Iterable[str], until_s: float) -> None:
+    """Let the codes of intents whose instances have not started yet be valid for longer."""
+    for row in _codes_of(tx, intents):
+        row.expires_at = max(row.expires_at or 0.0, until_s)
+
+
+def end_join_codes(tx: Transaction, intents: Iterable[str], now_s: float) -> None:
+    """Nobody joins by these intents any more."""
+    for row in _codes_of(tx, intents):
+        row.revoked_at = now_s
+
+
+def _codes_of(tx: Transaction, intents: Iterable[str]) -> Iterable[Token]:
+    wanted = list(intents)
+    if not wanted:
+        return []
+    query = select(Token).where(Token.role == Role.JOIN, col(Token.intent).in_(wanted), col(Token.revoked_at).is_(None))
+    return tx.session.exec(query).all()
 
 
 def _digest(secret: str) -> bytes:

@@ -174,6 +174,8 @@ class Leasing:
         takes: list[Take] = []
         room, left = worker.room(), want
         for planned in self._farm.live.plan.candidates(worker.machine, worker.pool):
+            if self._farm.live.closed and not self._farm.live.may_start(worker.pool, planned.card.project):
+                continue
             count = tasks_that_fit(planned.card.needs, room, want=left)
             if planned.route.caps:
                 count = min(count, self._rationing.room(planned.route.caps, worker.pool, takes))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,9 @@ from scheduler.service.plan import Plan
 
 SUBSCRIBER_QUEUE_MAX = 10_000
 """Events that a slow subscriber may lag behind before it is cut off and must resume."""
+
+ALL_PROJECTS = "*"
+"""In `Live.closed`: nobody's work starts in the pool."""
 
 LEASABLE_JOBS = frozenset({JobStatus.QUEUED, JobStatus.RUNNING})
 
@@ -82,6 +85,8 @@ class Live:
         self.leases: dict[int, LiveLease] = {}
         self.plan = Plan()
         self.started_jobs: set[int] = set()
+        self.closed: Mapping[str, frozenset[str]] = {}
+        """By pool: the projects whose budget is spent, so that none of their work starts there."""
         self.replan = asyncio.Event()
         self.stopping = False
         self._parked: OrderedDict[str, LiveWorker] = OrderedDict()
@@ -119,6 +124,11 @@ class Live:
             other.id != worker_id and other.status is WorkerStatus.ACTIVE and not other.drain
             for other in self.workers.values()
         )
+
+    def may_start(self, pool: str, project: str) -> bool:
+        """Whether the budgets let work of a project start in a pool."""
+        closed = self.closed.get(pool)
+        return closed is None or (ALL_PROJECTS not in closed and project not in closed)
 
     # ---- What a transaction did -----------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from scheduler.service.certifying import certify, check_request
 from scheduler.service.farm import Farm
 from scheduler.service.identity import Identity, Role, redeem_join_code
 from scheduler.service.ledger import Ledger
+from scheduler.service.linking import link_instance
 from scheduler.service.live import LiveWorker
 from scheduler.service.preparing import pools_or_refuse
 from scheduler.service.rating import rating_of
@@ -24,7 +25,7 @@ async def register_worker(farm: Farm, identity: Identity, hello: WorkerHello) ->
     """Use up the join code and make the worker known.
 
     Raises:
-        Denied: the join code is not valid.
+        Denied: the join code is not valid, or not for this pool or instance.
         Refused: another protocol, or a pool that this farm does not have.
     """
     if hello.protocol != PROTOCOL_VERSION:
@@ -40,6 +41,7 @@ async def register_worker(farm: Farm, identity: Identity, hello: WorkerHello) ->
 
     def change(tx: Transaction, ledger: Ledger) -> tuple[Token, str]:
         code = redeem_join_code(tx, hello.join, ledger.now_s)
+        place = link_instance(tx, code, hello, worker_id)
         tx.session.add(
             Worker(
                 id=worker_id,
@@ -53,6 +55,8 @@ async def register_worker(farm: Farm, identity: Identity, hello: WorkerHello) ->
                 capabilities=hello.capabilities.model_dump(),
                 registered_at=ledger.now_s,
                 last_seen=ledger.now_s,
+                instance=place.instance,
+                intent=place.intent,
             )
         )
         ledger.event(tx, "worker.joined", worker=worker_id, name=hello.name, pool=hello.pool)

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from scheduler.imaging.pool import ImagingPool
 from scheduler.priorities.delivering import Courier
+from scheduler.service.enforcing import Treasurer
 from scheduler.service.explaining import Explainer
 from scheduler.service.farm import Farm
 from scheduler.service.following import Following
 from scheduler.service.forecasting import Forecaster
 from scheduler.service.identity import Identity
+from scheduler.service.launching import Launcher
 from scheduler.service.learning import Estimator
 from scheduler.service.leasing import Leasing
 from scheduler.service.publishing import Publisher
@@ -34,6 +36,8 @@ class Services:
     following: Following
     courier: Courier | None
     explainer: Explainer
+    launcher: Launcher
+    treasurer: Treasurer
     farm_id: str
     started_at: float
     stopping: bool = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from scheduler.clock import studio_time
@@ -13,7 +13,6 @@ from scheduler.routing.route import Pool
 from scheduler.routing.router import Router
 from scheduler.routing.rules import EMPTY_BOOK
 from scheduler.service.circumstances import Circumstances, Work, policy_of
-from scheduler.service.costing import list_budgets
 from scheduler.service.farm import Farm
 from scheduler.service.forecasting import Forecaster, Outlook
 from scheduler.service.planning import pools_of
@@ -35,9 +34,8 @@ class Surveyor:
         with self._farm.store.read() as session:
             self._sharing.load(session, self._farm.now_s())
 
-    async def count_money(self) -> None:
-        """Read anew what has been spent of the budgets; called at an interval."""
-        found = await list_budgets(self._farm)
+    def take_budgets(self, found: Iterable[Mapping[str, Any]]) -> None:
+        """From now on, conditions see the budgets as they were counted just now."""
         self._budgets = {row["budget"]: _budget(row) for row in found}
 
     @property

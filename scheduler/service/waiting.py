@@ -17,6 +17,7 @@ WAITS_DEAD = "waits for job {jobs}, which {status}: retry that job, or cancel th
 WAITS_NOWHERE = "it may run nowhere: {detail}"
 WAITS_NO_WORKER = "no worker is here that could take it: {detail}"
 WAITS_CAP = "rule '{rule}' lets no more of such tasks run in {pool} at a time"
+WAITS_MONEY = "the budget that pays for {pools} is spent; more money or its next period lets it go on"
 WAITS_TURN = "waits for its turn: {ahead} jobs are ahead of it{next} and all fitting workers are busy"
 WAITS_NEXT_OF = ", the next is {job} with a score of {score:g},"
 WAITS_FREE = "a worker takes it next"
@@ -31,7 +32,8 @@ class Stage:
     """The farm around a waiting job, as far as its reasons go.
 
     `before` is the job right before it in the queue with its score; `capped` the rule and pool of a cap that is used
-    up; `blocked` a worker that takes no work, with its reason, where all are so; `busy`: no fitting worker is free.
+    up; `blocked` a worker that takes no work, with its reason, where all are so; `busy`: no fitting worker is free;
+    `closed` the pools it may use, where a budget that is spent has closed all of them to it.
     """
 
     position: int | None = None
@@ -39,6 +41,7 @@ class Stage:
     capped: tuple[str, str] | None = None
     blocked: tuple[str, str] | None = None
     busy: bool = False
+    closed: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,8 @@ def ready_reason(waiting: Waiting, verdict: Route, stage: Stage) -> str:
         return WAITS_NO_WORKER.format(detail=_pools_in_words(verdict))
     if stage.blocked is not None:
         return WAITS_BLOCKED.format(worker=stage.blocked[0], reason=stage.blocked[1])
+    if stage.closed is not None:
+        return WAITS_MONEY.format(pools=", ".join(stage.closed))
     if stage.capped is not None:
         return WAITS_CAP.format(rule=stage.capped[0], pool=stage.capped[1])
     if not stage.busy:

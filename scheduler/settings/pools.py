@@ -31,12 +31,31 @@ class PoolSettings(Section):
     life_s: float = Field(default=6 * 3600.0, ge=30, le=120 * 86_400, description="longest life of one instance")
     boot_s: float = Field(default=90.0, ge=0, description="time from a launch until the worker asks for work")
     billing_s: float = Field(default=1.0, ge=1, description="unit of time that is paid for even if only begun")
+    prices_file: Path | None = Field(
+        default=None, description="TOML file of machine types with their USD an hour, where the pool has no price"
+    )
+    lookup_s: float = Field(
+        default=120.0, ge=10, description="how long a launch of unknown outcome is looked for before it is given up"
+    )
+    join_s: float = Field(
+        default=900.0, ge=30, description="how long a running instance may be without a worker before it is ended"
+    )
+    reap: bool = Field(
+        default=True, description="end instances that nobody ordered, that outlived their life_s or that have no worker"
+    )
+    worker_url: str | None = Field(
+        default=None, description="the scheduler's URL as the pool's workers reach it; none: its own address"
+    )
+    agent_install: str = Field(
+        default="", description="shell command that installs the agent on an instance; empty: its image has it"
+    )
 
 
 class OnpremPool(PoolSettings):
     """`[pools.NAME]` with `backend = "onprem"`: machines of the studio that start a worker by themselves."""
 
     backend: Backend = Field(default="onprem", description=BACKEND)
+    reap: bool = Field(default=False, description="end machines that the farm has started and does not want any more")
 
 
 class AwsPool(PoolSettings):

@@ -136,6 +136,16 @@ class BudgetSettings(Section):
     at_cap: Literal["stop_launching", "drain", "stop"] = Field(
         default="stop_launching", description="what happens when it is spent"
     )
+    alerts: tuple[float, ...] = Field(
+        default=(0.8, 1.0), max_length=20, description="parts of it that raise an event once they are spent"
+    )
+
+    @field_validator("alerts")
+    @classmethod
+    def _parts(cls, parts: tuple[float, ...]) -> tuple[float, ...]:
+        if any(not 0 < part <= 1 for part in parts):
+            raise ValueError("alerts are parts of the budget, above 0 and up to 1")
+        return tuple(sorted(set(parts)))
 
 
 class Settings(Section):

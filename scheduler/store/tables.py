@@ -198,7 +198,8 @@ class Worker(SQLModel, table=True):
     """A registered worker. `last_seen` is flushed in bulk; the live value is in memory.
 
     `owner` is the user whose machine it is and who earns points with it. `rating` is its measured power (1.0: the
-    reference machine). `succeeded` and `failed` count its attempts, with those it lost among the failed.
+    reference machine). `succeeded` and `failed` count its attempts, with those it lost among the failed. `instance` and
+    `intent` are those of the rented machine that it runs on; empty: it runs on another.
     """
 
     __tablename__ = "worker"
@@ -221,10 +222,15 @@ class Worker(SQLModel, table=True):
     canary_at: float | None = None
     registered_at: float
     last_seen: float
+    instance: str = ""
+    intent: str = Field(default="", index=True)
 
 
 class Token(SQLModel, table=True):
-    """A credential; only the hash of its secret is kept. Role `join` is a worker's join code, valid once."""
+    """A credential; only the hash of its secret is kept. Role `join` is a worker's join code.
+
+    A join code is valid `uses_left` times: once, or once for each instance of the `intent` that it belongs to.
+    """
 
     __tablename__ = "token"
 
@@ -239,6 +245,8 @@ class Token(SQLModel, table=True):
     expires_at: float | None = None
     revoked_at: float | None = None
     used_at: float | None = None
+    intent: str | None = Field(default=None, index=True)
+    uses_left: int = 1
 
 
 class Event(SQLModel, table=True):

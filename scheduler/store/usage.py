@@ -1,20 +1,24 @@
-"""The named query behind costs: how long attempts held their slots, summed by worker, project and outcome.
+"""The named query behind costs: how long attempts held their slots, summed by worker, project, outcome and a group.
 
 The sums are made in the database, so that a job of a hundred thousand tasks costs a few rows here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Iterable
+from typing import Any, Literal
 
 import sqlalchemy
-from sqlalchemy import ColumnElement, and_, case, func, literal, or_
+from sqlalchemy import ColumnElement, String, and_, case, cast, func, literal, or_
 from sqlmodel import Session, col, select
 
 from scheduler.domain.costs import Usage
 from scheduler.domain.states import AttemptStatus
+from scheduler.store.instances import CloudInstance
 from scheduler.store.tables import Attempt, Job, Task, Worker
+
+Group = Literal["pool", "project", "shot", "job", "attempt"]
+"""What usage may be summed by; a job's group is its number, an attempt's `task.attempt`."""
 
 
 def load_usage(
@@ -24,30 +28,48 @@ def load_usage(
     since_s: float = 0.0,
     job: int | None = None,
     pools: Collection[str] | None = None,
+    launched: bool | None = None,
+    by: Group = "project",
 ) -> list[Usage]:
-    """Usage since `since_s`, of one job or of all, in some pools or in all.
+    """Usage since `since_s`, of one job or of all, in some pools or in all; `by` is what `Usage.group` names.
+
+    `launched` True: only on workers whose machine the farm has launched; False: only on others.
 
     An attempt took the seconds that its worker measured, else the time that it held its lease; what still runs counts
     up to `now_s`, and what began before `since_s` counts from there on. A worker that is not known any more counts as
-    one vCPU of the pool "".
+    one vCPU of the pool "". On a launched machine the price is the machine's own.
     """
-    took = _took(since_s, now_s)
+    took, group = _took(since_s, now_s), _group(by)
     # The overloads of `select` end at four columns of tables; these are sums as well.
     query: Any = (
-        sqlalchemy.select(col(Attempt.worker), col(Job.project), col(Attempt.status), func.sum(took), func.count())
+        sqlalchemy.select(
+            col(Attempt.worker), col(Job.project), group, col(Attempt.status), func.sum(took), func.count()
+        )
         .join(Task, col(Task.id) == col(Attempt.task_id))
         .join(Job, col(Job.id) == col(Task.job_id))
         .where(or_(col(Attempt.ended_at).is_(None), col(Attempt.ended_at) > since_s))
-        .group_by(col(Attempt.worker), col(Job.project), col(Attempt.status))
+        .group_by(col(Attempt.worker), col(Job.project), group, col(Attempt.status))
     )
     if job is not None:
         query = query.where(col(Task.job_id) == job)
     if pools is not None:
         wanted = select(Worker.id).where(col(Worker.pool).in_(list(pools)))
         query = query.where(col(Attempt.worker).in_(wanted))
+    if launched is not None:
+        hired = col(Worker.instance) != "" if launched else col(Worker.instance) == ""
+        query = query.where(col(Attempt.worker).in_(select(Worker.id).where(hired)))
     rows: list[Any] = list(session.exec(query).all())
     workers = {row.id: row for row in _workers(session, {row[0] for row in rows})}
-    return [_usage(workers.get(row[0]), row) for row in rows]
+    own = _own_prices(session, workers.values())
+    return [_usage(workers.get(row[0]), own.get(row[0]), row) for row in rows]
+
+
+def _group(by: Group) -> Any:
+    if by == "attempt":
+        return cast(col(Attempt.task_id), String) + "." + cast(col(Attempt.attempt), String)
+    if by == "job":
+        return cast(col(Job.id), String)
+    return col(Job.shot) if by == "shot" else literal("") if by == "pool" else col(Job.project)
 
 
 def _took(since_s: float, now_s: float) -> ColumnElement[float]:
@@ -66,8 +88,18 @@ def _workers(session: Session, ids: Collection[str]) -> list[Worker]:
     return list(session.exec(select(Worker).where(col(Worker.id).in_(list(ids)))).all())
 
 
-def _usage(worker: Worker | None, row: Any) -> Usage:
-    _worker, project, status, seconds, attempts = row
+def _own_prices(session: Session, workers: Iterable[Worker]) -> dict[str, float]:
+    """By worker: what its machine costs an hour, where the farm has launched it."""
+    by_machine = {(worker.pool, worker.instance): worker.id for worker in workers if worker.instance}
+    if not by_machine:
+        return {}
+    names = sorted({instance for _pool, instance in by_machine})
+    found = session.exec(select(CloudInstance).where(col(CloudInstance.id).in_(names))).all()
+    return {by_machine[row.pool, row.id]: row.price_usd_per_hour for row in found if (row.pool, row.id) in by_machine}
+
+
+def _usage(worker: Worker | None, price: float | None, row: Any) -> Usage:
+    _worker, project, group, status, seconds, attempts = row
     return Usage(
         pool=worker.pool if worker else "",
         project=project,
@@ -76,4 +108,6 @@ def _usage(worker: Worker | None, row: Any) -> Usage:
         useful=status == AttemptStatus.SUCCEEDED,
         vcpus=float(worker.capabilities.get("vcpus") or 1) if worker else 1.0,
         slots=worker.slots if worker else 1,
+        group=str(group or ""),
+        price_usd_per_hour=price,
     )

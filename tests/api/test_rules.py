@@ -187,7 +187,7 @@ def test_wrong_rules_in_the_settings_are_refused(served: ServedFarm) -> None:
 
 def test_a_pool_that_is_gone_is_told_but_hinders_nothing(served: ServedFarm) -> None:
     settings = served.settings.model_dump()
-    served.farm.settings = Settings(**{**settings, "pools": {"far": {"backend": "site"}}})
+    served.farm.settings = Settings(**{**settings, "pools": {"far": {"backend": "site", "url": "http://far"}}})
     assert put(served, {"name": "far", "forbid": ["far"]}).status_code == 200
     served.farm.settings = served.settings
     assert "far" in served.data("GET", "/rules")["troubles"]["far"]

@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
+from scheduler.backends.base import Backend
+from scheduler.backends.registry import make
 from scheduler.bootstrap.assembling import assemble
 from scheduler.clock import ManualClock
 from scheduler.imaging.facts import Expectation, ImageFacts, Verdict
@@ -21,12 +23,13 @@ from scheduler.service.registering import register_worker
 from scheduler.service.restoring import restore
 from scheduler.service.submitting import submit_job
 from scheduler.service.validating import validate_payload
-from scheduler.settings import FarmSettings, LimitSettings, ServerSettings, Settings
+from scheduler.settings import FarmSettings, LimitSettings, PoolSettings, ServerSettings, Settings
 from scheduler.store.store import Store
 from scheduler.tick import Tick
 
 Result = TypeVar("Result")
 
+FARM_ID = "test-farm"
 RENDERERS = {"null": ["1"], "kernel": ["0.1.0"], "blender": ["3.4.1"]}
 
 
@@ -69,7 +72,7 @@ class LooseFarm:
         self, data: Path, database: str | None = None, *, sections: dict[str, Any] | None = None, **farm: Any
     ) -> None:
         self.runner = asyncio.Runner()
-        self.clock = ManualClock()
+        self.clock = self.make_clock()
         limits = LimitSettings(free_min_bytes=0)
         self.settings = Settings(
             server=ServerSettings(data=data, database=database, output_roots=(data,)),
@@ -82,7 +85,9 @@ class LooseFarm:
     def _open(self) -> None:
         self.store = Store(self.settings.server.data, self.settings.server.database)
         imaging: Any = self.make_imaging()
-        self.services = assemble(self.store, self.settings, self.clock, imaging, farm_id="test-farm")
+        self.services = assemble(
+            self.store, self.settings, self.clock, imaging, farm_id=FARM_ID, backends=self.make_backend
+        )
         self.farm, self.identity = self.services.farm, self.services.identity
         self.publisher, self.leasing = self.services.publisher, self.services.leasing
         self.staging = self.services.staging
@@ -93,6 +98,14 @@ class LooseFarm:
     def make_imaging(self) -> Any:
         """What decodes files; tests that need another one say so."""
         return TrustingImaging()
+
+    def make_clock(self) -> ManualClock:
+        """The clock that tests move."""
+        return ManualClock()
+
+    def make_backend(self, pool: str, settings: PoolSettings, farm_id: str) -> Backend:
+        """What launches instances; tests that launch any put their own provider here."""
+        return make(pool, settings, farm_id)
 
     def publish_pending(self) -> None:
         """Take up what a restart interrupted."""

@@ -69,6 +69,8 @@ class MemoryCloud:
     boxes: dict[str, Box] = field(default_factory=dict[str, Box])
     orders: dict[tuple[str, str, str], list[str]] = field(default_factory=dict[tuple[str, str, str], list[str]])
     notices: list[tuple[str, str, Notice]] = field(default_factory=list[tuple[str, str, Notice]])
+    scripts: dict[str, str] = field(default_factory=dict[str, str])
+    """The start-up script of each instance."""
     launches: int = 0
     """Calls that have started something."""
 
@@ -132,7 +134,7 @@ class MemoryCloud:
         now_s, number = self.now_s(), len(self.boxes) + 1
         box = Box(f"i-{number:04d}", farm, pool, order.intent, now_s, order.life_s, now_s + self.listing_delay_s,
                   labels=dict(order.labels))  # fmt: skip
-        self.boxes[box.id] = box
+        self.boxes[box.id], self.scripts[box.id] = box, order.start_up
         return box
 
 

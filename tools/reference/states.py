@@ -1,4 +1,4 @@
-"""`docs/states.md`: the four transition tables, as a picture and as a list."""
+"""`docs/states.md`: the six transition tables, as a picture and as a list."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ MACHINES: dict[str, tuple[Mapping[StrEnum, str], Mapping[tuple[StrEnum, StrEnum]
     "Task": (states.TASK_MEANING, states.TASK_TRANSITIONS),
     "Attempt": (states.ATTEMPT_MEANING, states.ATTEMPT_TRANSITIONS),
     "Worker": (states.WORKER_MEANING, states.WORKER_TRANSITIONS),
+    "Intent": (states.INTENT_MEANING, states.INTENT_TRANSITIONS),
+    "Instance": (states.INSTANCE_MEANING, states.INSTANCE_TRANSITIONS),
 }
 
 INTRODUCTION = """What is not listed here cannot happen: the code raises with the item's story, and the API answers 409.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from alembic import context
 from sqlmodel import SQLModel
 
+import scheduler.store.instances
 import scheduler.store.production
 import scheduler.store.tables  # noqa: F401  fills the metadata
 

@@ -10,6 +10,10 @@ from scheduler.domain import states
 from scheduler.domain.states import (
     ATTEMPT_MEANING,
     ATTEMPT_TRANSITIONS,
+    INSTANCE_MEANING,
+    INSTANCE_TRANSITIONS,
+    INTENT_MEANING,
+    INTENT_TRANSITIONS,
     JOB_MEANING,
     JOB_TRANSITIONS,
     TASK_MEANING,
@@ -19,6 +23,10 @@ from scheduler.domain.states import (
     WORKER_TRANSITIONS,
     AttemptEvent,
     AttemptStatus,
+    InstanceEvent,
+    InstanceStatus,
+    IntentEvent,
+    IntentStatus,
     InvalidTransition,
     JobEvent,
     JobStatus,
@@ -35,6 +43,8 @@ MACHINES = [
     (TaskStatus, TaskEvent, TASK_TRANSITIONS, TASK_MEANING, TaskStatus.BLOCKED),
     (AttemptStatus, AttemptEvent, ATTEMPT_TRANSITIONS, ATTEMPT_MEANING, AttemptStatus.LEASED),
     (WorkerStatus, WorkerEvent, WORKER_TRANSITIONS, WORKER_MEANING, WorkerStatus.ACTIVE),
+    (IntentStatus, IntentEvent, INTENT_TRANSITIONS, INTENT_MEANING, IntentStatus.INTENDED),
+    (InstanceStatus, InstanceEvent, INSTANCE_TRANSITIONS, INSTANCE_MEANING, InstanceStatus.STARTING),
 ]
 
 
@@ -78,4 +88,6 @@ def test_the_tables_are_all_there_is():
         "TASK_TRANSITIONS",
         "ATTEMPT_TRANSITIONS",
         "WORKER_TRANSITIONS",
+        "INTENT_TRANSITIONS",
+        "INSTANCE_TRANSITIONS",
     }

@@ -1,0 +1,100 @@
+"""The named queries of instances and their money: one pool's record, and what all pools cost since some moment."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import sqlalchemy
+from sqlmodel import Session, col, or_, select
+
+from scheduler.domain.budgeting import Pledge, Rent, Rented
+from scheduler.domain.states import TERMINAL_INTENTS, InstanceStatus
+from scheduler.store.instances import CloudInstance, LaunchIntent
+
+
+def rent_of(row: CloudInstance | LaunchIntent) -> Rent:
+    """The terms that an instance, or each one of an intent, was launched on."""
+    return Rent(row.price_usd_per_hour, row.billing_s, row.life_s)
+
+
+def load_rents(session: Session, since_s: float) -> tuple[list[Rented], list[Pledge]]:
+    """Every instance that has cost anything since `since_s`, and what living intents still hold."""
+    query: Any = (
+        sqlalchemy.select(CloudInstance, LaunchIntent)
+        .outerjoin(LaunchIntent, col(LaunchIntent.id) == col(CloudInstance.intent))
+        .where(or_(col(CloudInstance.ended_at).is_(None), col(CloudInstance.ended_at) > since_s))
+    )
+    rented = [_rented(row, intent) for row, intent in session.execute(query).all()]
+    living = session.exec(select(LaunchIntent).where(col(LaunchIntent.status).not_in(list(TERMINAL_INTENTS)))).all()
+    gone = _gone_counts(session, [intent.id for intent in living])
+    pledges = [
+        Pledge(rent_of(intent), max(0, intent.expected - gone.get(intent.id, 0)), intent.shares, intent.pool)
+        for intent in living
+    ]
+    return rented, pledges
+
+
+def load_record(
+    session: Session, pool: str, *, instances: Collection[str] = (), intents: Collection[str] = ()
+) -> tuple[dict[str, LaunchIntent], dict[str, CloudInstance]]:
+    """What the record knows of a pool: living intents with all their instances, everything that is not gone, and
+    whatever else is named."""
+    orders = session.exec(
+        select(LaunchIntent)
+        .where(LaunchIntent.pool == pool)
+        .where(or_(col(LaunchIntent.status).not_in(list(TERMINAL_INTENTS)), col(LaunchIntent.id).in_(list(intents))))
+        .order_by(col(LaunchIntent.created_at), col(LaunchIntent.id))
+    ).all()
+    living = [order.id for order in orders if order.status not in TERMINAL_INTENTS]
+    rows = session.exec(
+        select(CloudInstance)
+        .where(CloudInstance.pool == pool)
+        .where(
+            or_(
+                col(CloudInstance.status) != InstanceStatus.GONE,
+                col(CloudInstance.id).in_(list(instances)),
+                col(CloudInstance.intent).in_(living),
+            )
+        )
+        .order_by(col(CloudInstance.launched_at), col(CloudInstance.id))
+    ).all()
+    return {order.id: order for order in orders}, {row.id: row for row in rows}
+
+
+def find_instance(session: Session, pool: str, *, intent: str, instance: str) -> CloudInstance | None:
+    """The instance that a worker says it runs on; without an id, the only one of its intent."""
+    if instance:
+        return session.get(CloudInstance, (pool, instance))
+    rows = session.exec(select(CloudInstance).where(CloudInstance.intent == intent).limit(2)).all()
+    order = session.get(LaunchIntent, intent)
+    return rows[0] if len(rows) == 1 and order is not None and order.count == 1 else None
+
+
+def list_intents(session: Session, *, pool: str | None, limit: int) -> list[LaunchIntent]:
+    """The newest intents, of one pool or of all."""
+    query = select(LaunchIntent).order_by(col(LaunchIntent.created_at).desc(), col(LaunchIntent.id)).limit(limit)
+    return list(session.exec(query if pool is None else query.where(LaunchIntent.pool == pool)).all())
+
+
+def list_instances(session: Session, *, pool: str | None, gone: bool, limit: int) -> list[CloudInstance]:
+    """Instances, newest first; those that are gone only where asked for."""
+    query = select(CloudInstance).order_by(col(CloudInstance.launched_at).desc(), col(CloudInstance.id)).limit(limit)
+    if not gone:
+        query = query.where(col(CloudInstance.status) != InstanceStatus.GONE)
+    return list(session.exec(query if pool is None else query.where(CloudInstance.pool == pool)).all())
+
+
+def _rented(row: CloudInstance, intent: LaunchIntent | None) -> Rented:
+    living = intent is not None and intent.status not in TERMINAL_INTENTS
+    shares = intent.shares if intent is not None else {}
+    return Rented(rent_of(row), row.launched_at, row.ended_at, living, shares, row.pool)
+
+
+def _gone_counts(session: Session, intents: Collection[str]) -> dict[str, int]:
+    query: Any = (
+        sqlalchemy.select(col(CloudInstance.intent), sqlalchemy.func.count())
+        .where(col(CloudInstance.intent).in_(list(intents)), col(CloudInstance.status) == InstanceStatus.GONE)
+        .group_by(col(CloudInstance.intent))
+    )
+    return {intent: int(count) for intent, count in session.execute(query).all()}
