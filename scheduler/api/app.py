@@ -15,6 +15,7 @@ from scheduler.api import (
     attempts,
     blobs,
     budgets,
+    cloud,
     errors,
     estimates,
     events,
@@ -44,7 +45,7 @@ from scheduler.service.services import Services
 # Submission, jobs/export and jobs/cancel stand before jobs, whose /jobs/{job} would take their place.
 ROUTERS = (
     *(farm, submission, exports, jobs, tasks, frames, events, workers, attempts, blobs, tokens),
-    *(priorities, estimates, tracking, users, outbox, budgets, rules, pages),
+    *(priorities, estimates, tracking, users, outbox, budgets, cloud, rules, pages),
 )
 
 

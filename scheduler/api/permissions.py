@@ -57,6 +57,11 @@ PERMISSIONS: dict[str, frozenset[Role] | None] = {
     "GET /priorities/outbox": PEOPLE,
     "POST /priorities/outbox/{message}/retry": ADMINS,
     "GET /budgets": PEOPLE,
+    "GET /costs": PEOPLE,
+    # Reaping ends machines, and with them what they render.
+    "GET /cloud/instances": PEOPLE,
+    "GET /cloud/launches": PEOPLE,
+    "POST /cloud/reap": ADMINS,
     # Rules decide where everybody's work goes; anyone may look at them and try them out.
     "GET /rules": PEOPLE,
     "PUT /rules": ADMINS,

@@ -73,6 +73,12 @@ class Rating(Body):
     bench: dict[str, Any] = Field(default_factory=dict, max_length=100)
 
 
+class Reap(Body):
+    """Whether instances that nobody wants are ended, or only named."""
+
+    dry_run: bool = Field(default=False, strict=True)
+
+
 class SettleMessage(Body):
     """What to do about a message to production's tracker."""
 
@@ -133,7 +139,7 @@ class Failure(Ending):
     retry_after_s: float = Field(default=0.0, ge=0)
 
 
-BODIES = (Retry, Priority, Grant, Boost, Rating, SettleMessage, CancelJob, NewToken, Completion, Failure)
+BODIES = (Retry, Priority, Grant, Boost, Rating, SettleMessage, Reap, CancelJob, NewToken, Completion, Failure)
 
 
 def read(model: type[Model], data: Any) -> Model:

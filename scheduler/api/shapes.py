@@ -201,6 +201,8 @@ class WorkerShape(Shape):
     failed: int
     reliability: float
     capabilities: dict[str, Any]
+    instance: str | None = Field(description="the rented machine that it runs on, by its provider's id")
+    intent: str | None = Field(description="the intent that launched that machine")
     registered_at: str
     last_seen_at: str
 

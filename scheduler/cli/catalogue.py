@@ -55,6 +55,12 @@ RULES = _verbs(
     history="List the versions of the rules with who wrote them and when.",
     rollback="Put an older version of the rules in force again.",
 )
+CLOUD = _verbs(
+    COMMANDS,
+    "cloud",
+    ls="List the instances that the farm has launched, with what they cost, and troubles with their providers.",
+    reap="End instances that carry the farm's label and that nobody wants; it happens each minute by itself, too.",
+)
 USERS = _verbs(
     COMMANDS,
     "users",
@@ -107,6 +113,12 @@ VERBS: Places = (
         workers="List the workers with what they have and what they run, or show one.",
         drain="Let workers finish what they run and take nothing new.",
         enable="Let workers take work again.",
+    ),
+    *_group(ADMIN, "cloud", "Instances beyond the studio's own machines.", CLOUD),
+    *_verbs(
+        ADMIN,
+        "budget",
+        budget="Show the budgets with what is spent, reserved and left; or with --by or --job what work has cost.",
     ),
     *_group(ADMIN, "rules", "Routing rules: where work may go.", RULES),
     *_group(ADMIN, "user", "Users and their points.", USERS),

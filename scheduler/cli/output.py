@@ -24,6 +24,8 @@ STATUS_STYLES: Mapping[str, str] = {
     "RUNNING": "cyan",
     "LEASED": "cyan",
     "DRAINING": "yellow",
+    "ENDING": "yellow",
+    "GONE": "dim",
     "PAUSED": "yellow",
     "PROBATION": "yellow",
     "warn": "yellow",

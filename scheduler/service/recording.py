@@ -11,6 +11,7 @@ from typing import Any
 
 from scheduler.backends.base import Instance
 from scheduler.domain.instances import (
+    WHY_PROVIDER,
     Findings,
     Known,
     Listed,
@@ -189,6 +190,8 @@ class Record:
             row.ended_at, row.missing_since, row.usd = None, None, 0.0
         elif event is InstanceEvent.VANISH:
             self._vanish(row, at_s)
+        elif event is InstanceEvent.END and reason == WHY_PROVIDER:
+            row.asked_at = at_s  # it is ending already: its worker keeps the time that the provider gives it
         if event is not InstanceEvent.RUN:
             self._event(f"instance.{after.value.lower()}", row, reason=row.reason, usd=round(row.usd, 6))
         return True

@@ -107,6 +107,8 @@ def worker_view(farm: Farm, row: Worker) -> dict[str, Any]:
         "failed": row.failed,
         "reliability": round(reliability(row.succeeded, row.failed), 4),
         "capabilities": row.capabilities,
+        "instance": row.instance or None,
+        "intent": row.intent or None,
         "registered_at": iso(row.registered_at),
         "last_seen_at": iso(_last_seen_s(farm, row, live)),
     }
