@@ -64,6 +64,7 @@ class Launcher:
         }
         self._rounds: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
+        self._declined: dict[str, tuple[str, ...]] = {}
 
     async def start(self) -> None:
         """Take up what a restart left: launches that were under way are looked up from now on, never repeated; and look
@@ -129,15 +130,21 @@ class Launcher:
         granted = grant(wanted, rent.full_usd, demand, left)
         reasons = (*reasons, *granted.reasons)
         if granted.count <= 0:
-            if reasons:
-                ledger.event(tx, "launch.declined", pool=pool, wanted=decision.launch, reason="; ".join(reasons))
+            self._decline(tx, ledger, pool, decision.launch, reasons)
             return Applied(pool, reasons=reasons)
+        self._declined.pop(pool, None)
         intent = _intent(pool, rent, granted, (*decision.reasons, *reasons), ledger.now_s)
         tx.session.add(intent)
         usd = round(intent.reserved_usd, 6)
         ledger.event(tx, "launch.intended", pool=pool, intent=intent.id, count=granted.count, reserved_usd=usd,
                      reason="; ".join(decision.reasons))  # fmt: skip
         return Applied(pool, intent.id, granted.count, reasons=reasons)
+
+    def _decline(self, tx: Transaction, ledger: Ledger, pool: str, wanted: int, reasons: tuple[str, ...]) -> None:
+        """An event, unless the same was said last time: who decides asks again every few seconds."""
+        if reasons and self._declined.get(pool) != reasons:
+            self._declined[pool] = reasons
+            ledger.event(tx, "launch.declined", pool=pool, wanted=wanted, reason="; ".join(reasons))
 
     def _not_now(self, desk: PoolDesk) -> str:
         """Why nothing is launched in a pool at present; empty: it may be."""

@@ -92,7 +92,7 @@ class PoolDesk:
         self._lane: Lane | None = None
         self._backend: Backend | None = None
         self._lock = asyncio.Lock()
-        self._listed_s: float | None = None
+        self._looked_s: float | None = None
         self._reap = False
         self._back_off_s = 0.0
         self.not_before_s = 0.0
@@ -126,7 +126,7 @@ class PoolDesk:
                 self._troubled(error)
 
     def _due(self) -> bool:
-        return self._listed_s is None or self._farm.clock.monotonic() - self._listed_s >= QUIET_LIST_S
+        return self._looked_s is None or self._farm.clock.monotonic() - self._looked_s >= QUIET_LIST_S
 
     def _agenda(self, session: Session) -> Agenda:
         orders, rows = load_record(session, self.pool)
@@ -138,6 +138,7 @@ class PoolDesk:
         )
 
     async def _work(self, agenda: Agenda) -> None:
+        self._looked_s = self._farm.clock.monotonic()
         backend = await self._open()
         await self._learn_terms(backend)
         await self._drain_workers(agenda.leaving)
@@ -145,7 +146,6 @@ class PoolDesk:
             await self._launch(backend, intent)
         listed_at_s = self._farm.now_s()
         listed = await self._call(backend.list)
-        self._listed_s = self._farm.clock.monotonic()
         await self._hear(await self._call(backend.events))
         await self._end(backend, await self._compare(listed, listed_at_s))
         if self._farm.clock.monotonic() >= self.not_before_s:
@@ -419,5 +419,6 @@ class PoolDesk:
     def _troubled(self, error: Exception) -> None:
         message = error.message if isinstance(error, OutfieldError) else str(error) or type(error).__name__
         code = error.code if isinstance(error, OutfieldError) else "unexpected"
+        if self.trouble is None or (self.trouble.code, self.trouble.message) != (code, message):
+            log.warning("pool.trouble", pool=self.pool, code=code, message=message)
         self.trouble = Trouble(self._farm.now_s(), code, message)
-        log.warning("pool.trouble", pool=self.pool, code=code, message=message)

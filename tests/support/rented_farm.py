@@ -30,6 +30,7 @@ class RentedFarm(LooseFarm):
         self,
         data: Path,
         *,
+        database: str | None = None,
         pool: dict[str, Any] | None = None,
         budgets: dict[str, Any] | None = None,
         cloud: dict[str, Any] | None = None,
@@ -39,7 +40,7 @@ class RentedFarm(LooseFarm):
         self.plot: Plot = peace
         terms = {"backend": "aws", "region": "eu-west-1", "life_s": HOUR_S, "tags": ("cloud",)} | (pool or {})
         given = {"pools": {POOL: terms}, "budgets": budgets or {}} | (sections or {})
-        super().__init__(data, sections=given)
+        super().__init__(data, database, sections=given)
 
     def _open(self) -> None:
         super()._open()

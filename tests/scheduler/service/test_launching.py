@@ -16,6 +16,7 @@ from scheduler.domain.scaling import Scaling
 from scheduler.domain.states import InstanceStatus, WorkerStatus
 from scheduler.errors import Denied, NotFound
 from scheduler.protocol.work import Report, Running
+from scheduler.service.holdings import holdings_of
 from scheduler.service.terms import terms_of
 from scheduler.settings import AwsPool
 
@@ -466,3 +467,25 @@ def test_instances_survive_the_restart_of_their_scheduler(rent: Make) -> None:
 
     assert len(farm.boxes()) == 2
     assert {row.status for row in farm.rows().values()} <= {InstanceStatus.STARTING, InstanceStatus.RUNNING}
+
+
+def test_whoever_scales_sees_what_is_there_and_what_is_coming(rent: Make) -> None:
+    farm = rent(budgets={"farm": {"usd": 10.0, "period": "total"}}, cloud={"listing_delay_s": 300.0})
+    desk = farm.launcher.desks[POOL]
+    farm.apply(1)
+    farm.plot = lose_answer_at("launch.after")
+    farm.apply(1)
+    held = farm.run(holdings_of(farm.farm, desk))
+
+    assert [(one.id, one.status, one.worker) for one in held.instances] == [("i-0001", InstanceStatus.STARTING, "")]
+    assert (held.coming, held.reserve_usd, held.room_usd) == (1, pytest.approx(3.66), pytest.approx(10 - 2 * 3.66))
+    assert held.not_before_s == pytest.approx(farm.farm.clock.monotonic() + 30.0)
+
+
+def test_the_same_no_is_told_once(rent: Make) -> None:
+    farm = rent(budgets={"farm": {"usd": 1.0, "period": "total"}})
+    for _again in range(3):
+        assert farm.apply(2).launched == 0
+    farm.apply(0)
+
+    assert len(farm.events("launch.declined")) == 1
