@@ -45,7 +45,7 @@ class RentedFarm(LooseFarm):
     def _open(self) -> None:
         super()._open()
         self.launcher, self.treasurer = self.services.launcher, self.services.treasurer
-        self.farm.url = "http://127.0.0.1:8000"
+        self.farm.url = "http://farm.studio:8000"
 
     def make_clock(self) -> ManualClock:
         """The provider's time is the farm's."""
