@@ -232,7 +232,9 @@ class PoolDesk:
 
         record = await self._farm.change(change)
         self.strangers = record.strangers
-        self._drained(record.severed)
+        for worker in record.severed:
+            self._farm.live.forget(worker)
+            self._identity.forget_worker(worker)
         return record.to_end(at_s - ASK_AGAIN_S)
 
     async def unwanted(self) -> list[Stranger]:

@@ -11,6 +11,7 @@ from sqlmodel import Session, col, or_, select
 from scheduler.domain.budgeting import Paid, Pledge, Rent, Rented, Rents
 from scheduler.domain.states import TERMINAL_INTENTS, InstanceStatus
 from scheduler.store.instances import CloudInstance, LaunchIntent
+from scheduler.store.tables import Worker
 
 _RENTED: tuple[Any, ...] = (
     col(CloudInstance.pool),
@@ -87,6 +88,17 @@ def load_record(
         .order_by(col(CloudInstance.launched_at), col(CloudInstance.id))
     ).all()
     return {order.id: order for order in orders}, {row.id: row for row in rows}
+
+
+def still_there() -> Any:
+    """A condition on workers: their machine, if the farm has rented it, is not gone. A year of renting leaves tens of
+    thousands of rows of others, which are kept for what their attempts have cost."""
+    gone = sqlalchemy.exists().where(
+        col(CloudInstance.pool) == col(Worker.pool),
+        col(CloudInstance.id) == col(Worker.instance),
+        col(CloudInstance.status) == InstanceStatus.GONE,
+    )
+    return sqlalchemy.not_(gone)
 
 
 def find_instance(session: Session, pool: str, *, intent: str, instance: str) -> CloudInstance | None:

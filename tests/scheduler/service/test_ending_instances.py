@@ -10,7 +10,10 @@ from rented_farm import HOUR_S, POOL, RentedFarm
 
 from scheduler.domain.scaling import Scaling
 from scheduler.domain.states import WorkerStatus
+from scheduler.errors import NotFound
 from scheduler.protocol.work import Report, Running
+from scheduler.service.costing import list_costs
+from scheduler.service.viewing import list_workers
 
 Make = Callable[..., RentedFarm]
 
@@ -79,8 +82,9 @@ def test_the_worker_of_an_instance_that_is_gone_is_lost_at_once(rent: Make) -> N
     farm.clock.advance(21.0)
     farm.run(farm.launcher.desks[POOL].round(look=True))
 
-    assert farm.farm.live.workers[worker].status is WorkerStatus.LOST
+    assert worker not in farm.farm.live.workers
     assert task not in farm.farm.live.leases
+    assert [(e.worker, e.data["new"]) for e in farm.events("worker.status")] == [(worker, WorkerStatus.LOST)]
     (event,) = farm.events("task.retried")
     assert (event.data["failure"], event.data["message"]) == ("lost", "its machine is gone")
 
@@ -188,3 +192,18 @@ def test_a_provider_that_forgets_its_own_limit_is_reminded(rent: Make) -> None:
 
     assert farm.boxes() == []
     assert [row.reason for row in farm.rows().values()] == ["it outlived its term"]
+
+
+def test_a_worker_whose_machine_is_gone_is_forgotten_but_for_its_costs(rent: Make) -> None:
+    farm = rent()
+    box, worker = working(farm)
+    farm.run(farm.launcher.retire(POOL, [box], "enough", at_once=True))
+    farm.pass_time(60.0)
+    assert [row["worker"] for row in farm.run(list_workers(farm.farm))] == []
+    assert [token["worker"] for token in farm.identity.list_tokens()] == []
+
+    farm.restart()
+    assert worker not in farm.farm.live.workers
+    with pytest.raises(NotFound, match="not registered"):
+        farm.sync(worker, want=1)
+    assert farm.run(list_costs(farm.farm, by="pool", job=None, since_s=0.0, limit=9))[0]["name"] == POOL
