@@ -87,8 +87,9 @@ class LaunchOrder:
     """An order for `count` instances. `intent` is unique for ever: the same order twice starts them once.
 
     `start_up` is the script that an instance runs at its first boot; it installs the agent and joins it with
-    a join code. `life_s` is how long an instance may live at the most; the provider or the instance itself
-    ends it then, whether the farm still exists or not. `labels` are added to the farm's own three.
+    a join code (`domain.start_up`). Where only the machine can know the provider's id, a backend puts lines before it
+    that export OUTFIELD_INSTANCE. `life_s` is how long an instance may live at the most; the provider or the instance
+    itself ends it then, whether the farm still exists or not. `labels` are added to the farm's own three.
     """
 
     intent: str

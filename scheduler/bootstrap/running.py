@@ -89,6 +89,7 @@ async def _ticking(services: Services) -> AsyncIterator[None]:
     await tick.run()
     await services.forecaster.run()
     await services.launcher.start()
+    services.surveyor.take_budgets(await services.treasurer.run())
     resumed = services.publisher.resume()
     calm_collector()
     log.info("scheduler.restored", leases=leases, publishing=resumed, workers=len(farm.live.workers))

@@ -13,6 +13,7 @@ import uvicorn
 
 from scheduler.api.app import make_app
 from scheduler.api.coalescing import CoalescingProtocol
+from scheduler.api.hosts import EVERYWHERE
 from scheduler.bootstrap.running import running
 from scheduler.bootstrap.tls import renew, use_tls
 from scheduler.errors import Unavailable
@@ -97,7 +98,7 @@ async def serve(settings: Settings, on_ready: OnReady, *, stop: asyncio.Event | 
             await asyncio.sleep(START_POLL_S)
         renewing = asyncio.create_task(_renew(services.farm, config), name="certificate")
         if server.started:
-            services.farm.url = server.url
+            services.farm.url = told_url(server.url, settings)
             await on_ready(services, server.url)
         await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
         services.stopping = services.farm.live.stopping = True
@@ -114,6 +115,14 @@ async def _renew(farm: Farm, config: uvicorn.Config) -> None:
     while True:
         await asyncio.sleep(RENEW_LOOK_S)
         await asyncio.to_thread(renew, farm, config)
+
+
+def told_url(url: str, settings: Settings) -> str:
+    """The URL that workers elsewhere are told: of a scheduler that listens on every address, this machine's name."""
+    if settings.server.host not in EVERYWHERE:
+        return url
+    scheme, port = url.partition("://")[0], url.rpartition(":")[2]
+    return f"{scheme}://{socket.gethostname()}:{port}"
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -10,7 +10,7 @@ whatever else they then took on. Pure.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 HOUR_S = 3600.0
@@ -77,6 +77,35 @@ class Pledge:
 
 
 @dataclass(frozen=True, slots=True)
+class Paid:
+    """What instances of one intent have cost that were launched and ended within the period."""
+
+    usd: float
+    shares: Mapping[str, float] = field(default_factory=dict[str, float])
+    pool: str = ""
+
+
+@dataclass(frozen=True)
+class Rents:
+    """Everything that costs in a period which began at `start_s`: what is gone summed up (`paid`), the rest singly."""
+
+    start_s: float
+    rented: Sequence[Rented] = ()
+    pledges: Sequence[Pledge] = ()
+    paid: Sequence[Paid] = ()
+
+    @property
+    def pools(self) -> set[str]:
+        """The pools that any of it was in."""
+        return {one.pool for one in (*self.rented, *self.paid)}
+
+    def of(self, pool: str) -> Rents:
+        """One pool's part of it, without what is only reserved."""
+        rented = [one for one in self.rented if one.pool == pool]
+        return Rents(self.start_s, rented, (), [one for one in self.paid if one.pool == pool])
+
+
+@dataclass(frozen=True, slots=True)
 class Committed:
     """US dollars of a budget that are gone, and those that are spoken for; `usd_per_hour`: what runs now costs."""
 
@@ -95,20 +124,19 @@ def share_of(shares: Mapping[str, float], budget: str) -> float:
     return 1.0 if budget == EVERYBODY else shares.get(budget, 0.0)
 
 
-def committed(
-    budget: str, *, start_s: float, now_s: float, rented: Iterable[Rented], pledges: Iterable[Pledge]
-) -> Committed:
-    """What a budget has spent on instances since `start_s`, and what is reserved at `now_s`."""
-    spent = reserved = rate = 0.0
-    for pledge in pledges:
+def committed(budget: str, rents: Rents, now_s: float) -> Committed:
+    """What a budget has spent on instances since the period began, and what is reserved at `now_s`."""
+    reserved = rate = 0.0
+    spent = sum(share_of(one.shares, budget) * one.usd for one in rents.paid)
+    for pledge in rents.pledges:
         reserved += share_of(pledge.shares, budget) * pledge.outstanding * pledge.rent.full_usd
-    for one in rented:
+    for one in rents.rented:
         share = share_of(one.shares, budget)
         if not share:
             continue
         until_s = now_s if one.ended_at_s is None else min(now_s, one.ended_at_s)
         cost = one.rent.usd(until_s - one.launched_at_s)
-        spent += share * max(0.0, cost - one.rent.usd(start_s - one.launched_at_s))
+        spent += share * max(0.0, cost - one.rent.usd(rents.start_s - one.launched_at_s))
         if one.ended_at_s is None:
             rate += share * one.rent.price_usd_per_hour
             if one.pledged:

@@ -16,7 +16,8 @@ KILL_AFTER_S = 30
 @dataclass(frozen=True, slots=True)
 class Boot:
     """What the script needs to know. `join` is valid once for each instance of the intent. `cloud` is whose metadata
-    service the agent watches; `power_off`: the machine is the farm's alone and is turned off with the agent."""
+    service the agent watches; `ca_pin` is the hash of the farm's authority, where it serves HTTPS with one of its own;
+    `power_off`: the machine is the farm's alone and is turned off with the agent."""
 
     server: str
     join: str
@@ -24,6 +25,7 @@ class Boot:
     intent: str
     life_s: float
     install: str = ""
+    ca_pin: str = ""
     cloud: str = "none"
     power_off: bool = False
 
@@ -37,6 +39,7 @@ def start_up_script(boot: Boot) -> str:
         "INTENT": boot.intent,
         "CLOUD": boot.cloud,
         "LIFE_S": f"{boot.life_s:.0f}",
+        **({"CA_PIN": boot.ca_pin} if boot.ca_pin else {}),
     }
     exports = [f"export OUTFIELD_WORKER__{name}={shlex.quote(value)}" for name, value in said.items()]
     lines = [

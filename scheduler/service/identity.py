@@ -122,6 +122,10 @@ class Identity:
         if row.role != Role.JOIN:
             self._known[row.id] = _remember(row)
 
+    def forget_worker(self, worker: str) -> None:
+        """The tokens of this worker were revoked in the store: from here on they are not valid."""
+        self._known = {name: known for name, known in self._known.items() if known.principal.worker != worker}
+
     async def revoke(self, token_id: str) -> None:
         """End a token at once.
 

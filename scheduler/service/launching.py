@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 from sqlmodel import Session
@@ -30,12 +31,15 @@ from scheduler.service.pool_desk import PoolDesk
 from scheduler.service.recording import Record
 from scheduler.service.treasury import attempts_spent, rooms
 from scheduler.service.viewing import reading
+from scheduler.settings import PoolSettings
 from scheduler.store.instances import LaunchIntent
 from scheduler.store.renting import load_record
 from scheduler.store.writer import Transaction
 
 PRICED_BACKENDS = frozenset({"aws", "gce"})
 """Backends whose machines are never free: without a price no cap could be held."""
+
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 log = structlog.get_logger()
 
@@ -64,6 +68,7 @@ class Launcher:
         }
         self._rounds: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
+        self._declined: dict[str, tuple[str, ...]] = {}
 
     async def start(self) -> None:
         """Take up what a restart left: launches that were under way are looked up from now on, never repeated; and look
@@ -129,15 +134,21 @@ class Launcher:
         granted = grant(wanted, rent.full_usd, demand, left)
         reasons = (*reasons, *granted.reasons)
         if granted.count <= 0:
-            if reasons:
-                ledger.event(tx, "launch.declined", pool=pool, wanted=decision.launch, reason="; ".join(reasons))
+            self._decline(tx, ledger, pool, decision.launch, reasons)
             return Applied(pool, reasons=reasons)
+        self._declined.pop(pool, None)
         intent = _intent(pool, rent, granted, (*decision.reasons, *reasons), ledger.now_s)
         tx.session.add(intent)
         usd = round(intent.reserved_usd, 6)
         ledger.event(tx, "launch.intended", pool=pool, intent=intent.id, count=granted.count, reserved_usd=usd,
                      reason="; ".join(decision.reasons))  # fmt: skip
         return Applied(pool, intent.id, granted.count, reasons=reasons)
+
+    def _decline(self, tx: Transaction, ledger: Ledger, pool: str, wanted: int, reasons: tuple[str, ...]) -> None:
+        """An event, unless the same was said last time: who decides asks again every few seconds."""
+        if reasons and self._declined.get(pool) != reasons:
+            self._declined[pool] = reasons
+            ledger.event(tx, "launch.declined", pool=pool, wanted=wanted, reason="; ".join(reasons))
 
     def _not_now(self, desk: PoolDesk) -> str:
         """Why nothing is launched in a pool at present; empty: it may be."""
@@ -148,6 +159,8 @@ class Launcher:
         if desk.terms.at_s is None and settings.price_usd_per_hour <= 0:
             self.wake(desk.pool)
             return "its prices are not known yet"
+        if not _reachable(desk.worker_url, settings):
+            return "its instances could not reach the scheduler: set worker_url of the pool"
         unpriced = desk.terms.price_usd_per_hour <= 0 and settings.price_usd_per_hour <= 0
         if unpriced and self._farm.settings.budgets and settings.backend in PRICED_BACKENDS:
             return "its price is not known, so no budget could be held: set price_usd_per_hour or prices_file"
@@ -312,6 +325,13 @@ def _intent(pool: str, rent: Rent, granted: Grant, reasons: Sequence[str], now_s
         reasons=list(reasons),
         created_at=now_s,
     )
+
+
+def _reachable(url: str, settings: PoolSettings) -> bool:
+    """Whether machines of a cloud can find the scheduler there; a stand-in of a cloud is on this machine as well."""
+    stand_in = getattr(settings, "endpoint_url", None) or getattr(settings, "endpoint", None)
+    host = urlsplit(url).hostname or ""
+    return settings.backend not in PRICED_BACKENDS or bool(stand_in) or host not in ("", *LOCAL_HOSTS)
 
 
 def _bounded(tx: Transaction, pool: str, wanted: int, most: int | None) -> tuple[int, tuple[str, ...]]:

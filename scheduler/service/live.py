@@ -96,6 +96,11 @@ class Live:
         self._ended: set[int] = set()
         self._subscribers: set[asyncio.Queue[EventNote | None]] = set()
 
+    def forget(self, worker_id: str) -> None:
+        """The worker's machine is gone for good; whoever waits in its name is let go."""
+        self.wake(worker_id)
+        self.workers.pop(worker_id, None)
+
     # ---- Leases -------------------------------------------------------------------------------------------------
 
     def hold(self, lease: LiveLease) -> None:

@@ -19,31 +19,28 @@ from scheduler.backends.base import (
     Backend,
     BackendError,
     Instance,
-    LaunchOrder,
     LaunchPlan,
     Notice,
     NoticeKind,
 )
 from scheduler.backends.registry import Registry
-from scheduler.domain.instances import STALE_INTENT_S, Patience, Stranger, compare
-from scheduler.domain.start_up import Boot, start_up_script
+from scheduler.domain.instances import Patience, Stranger, compare
 from scheduler.domain.states import (
     InstanceEvent,
     InstanceStatus,
-    IntentEvent,
     IntentStatus,
 )
 from scheduler.errors import NotFound, OutfieldError
 from scheduler.priorities.lane import Lane
+from scheduler.service.asking import Asking, take_note
 from scheduler.service.farm import Farm
 from scheduler.service.identity import Identity, keep_join_codes
 from scheduler.service.ledger import Ledger
 from scheduler.service.recording import Around, Record, WorkerState, known_view, listed_view, order_view
 from scheduler.service.registering import drain_worker
-from scheduler.service.severing import drain_row, held_by
+from scheduler.service.severing import held_by
 from scheduler.service.terms import Terms, terms_of
 from scheduler.settings import PoolSettings
-from scheduler.store.instances import LaunchIntent
 from scheduler.store.renting import load_record
 from scheduler.store.writer import Transaction
 
@@ -56,9 +53,6 @@ QUIET_LIST_S = 60.0
 
 ASK_AGAIN_S = 60.0
 """An instance that was asked to end and is still listed is asked again after so long."""
-
-MACHINES_OF_OUR_OWN = frozenset({"aws", "gce"})
-"""Backends whose machines are there for the farm alone: they are turned off with their agent."""
 
 Result = TypeVar("Result")
 
@@ -92,7 +86,7 @@ class PoolDesk:
         self._lane: Lane | None = None
         self._backend: Backend | None = None
         self._lock = asyncio.Lock()
-        self._listed_s: float | None = None
+        self._looked_s: float | None = None
         self._reap = False
         self._back_off_s = 0.0
         self.not_before_s = 0.0
@@ -104,6 +98,16 @@ class PoolDesk:
     def settings(self) -> PoolSettings:
         """The pool's settings."""
         return self._farm.settings.pools[self.pool]
+
+    @property
+    def worker_url(self) -> str:
+        """Where the pool's workers find the scheduler; empty: it does not serve yet."""
+        return self.settings.worker_url or self._farm.url
+
+    @property
+    def ca_pin(self) -> str:
+        """What they know its authority by; empty: it has none of its own."""
+        return self._farm.authority.pin if self._farm.authority is not None else ""
 
     def close(self) -> None:
         """Take nothing new; a call that is under way is not waited for."""
@@ -126,7 +130,7 @@ class PoolDesk:
                 self._troubled(error)
 
     def _due(self) -> bool:
-        return self._listed_s is None or self._farm.clock.monotonic() - self._listed_s >= QUIET_LIST_S
+        return self._looked_s is None or self._farm.clock.monotonic() - self._looked_s >= QUIET_LIST_S
 
     def _agenda(self, session: Session) -> Agenda:
         orders, rows = load_record(session, self.pool)
@@ -138,14 +142,14 @@ class PoolDesk:
         )
 
     async def _work(self, agenda: Agenda) -> None:
+        self._looked_s = self._farm.clock.monotonic()
         backend = await self._open()
         await self._learn_terms(backend)
         await self._drain_workers(agenda.leaving)
-        for intent in agenda.unasked:
+        for intent in agenda.unasked if self.worker_url else ():
             await self._launch(backend, intent)
         listed_at_s = self._farm.now_s()
         listed = await self._call(backend.list)
-        self._listed_s = self._farm.clock.monotonic()
         await self._hear(await self._call(backend.events))
         await self._end(backend, await self._compare(listed, listed_at_s))
         if self._farm.clock.monotonic() >= self.not_before_s:
@@ -192,7 +196,9 @@ class PoolDesk:
     # ---- Launching ---------------------------------------------------------------------------------------------------
 
     async def _launch(self, backend: Backend, intent: str) -> None:
-        order = await self._farm.change(lambda tx, ledger: self._ask(tx, ledger, intent))
+        """Ask for one intent, between two transactions."""
+        asking, farm = Asking(self._identity, self, intent), self._farm
+        order = await farm.change(asking.ask)
         if order is None:
             return
         try:
@@ -201,69 +207,15 @@ class PoolDesk:
             self._troubled(error)
             self._slow_down()
             words = f"{error.code}: {error.message}"
-            await self._farm.change(lambda tx, ledger: self._refused(tx, ledger, intent, words))
+            await farm.change(lambda tx, ledger: asking.refused(tx, ledger, words))
         except Exception as error:  # noqa: BLE001  whatever it was, nobody knows what came of the call
             words = str(error) or type(error).__name__
             self._troubled(error)
             self._slow_down()
-            await self._farm.change(lambda tx, ledger: self._unknown(tx, ledger, intent, words))
+            await farm.change(lambda tx, ledger: asking.unknown(tx, ledger, words))
         else:
             self._back_off_s = 0.0
-            at_s = self._farm.now_s()
-            await self._farm.change(lambda tx, ledger: self._started(tx, ledger, intent, started, at_s))
-
-    def _ask(self, tx: Transaction, ledger: Ledger, intent: str) -> LaunchOrder | None:
-        """Write that the provider is about to be asked; None if the intent is not wanted any more."""
-        order = tx.session.get(LaunchIntent, intent)
-        if order is None or order.status != IntentStatus.INTENDED:
-            return None
-        record, settings = self.record(tx, ledger), self.settings
-        if ledger.now_s - order.created_at > STALE_INTENT_S:
-            record.settle(listed=False, at_s=ledger.now_s)
-            return None
-        code = self._identity.mint_join_code(
-            tx, intent, pool=self.pool, uses=order.count, expires_s=settings.boot_s + settings.join_s
-        )
-        order.asked_at = order.lookup_at = ledger.now_s
-        record.turn_order(order, IntentEvent.ASK)
-        script = start_up_script(
-            Boot(
-                server=settings.worker_url or self._farm.url,
-                join=code,
-                pool=self.pool,
-                intent=intent,
-                life_s=order.life_s,
-                install=settings.agent_install,
-                cloud=settings.backend if settings.backend in ("aws", "gce", "slurm") else "none",
-                power_off=settings.backend in MACHINES_OF_OUR_OWN,
-            )
-        )
-        return LaunchOrder(intent, order.count, script, order.life_s)
-
-    def _refused(self, tx: Transaction, ledger: Ledger, intent: str, words: str) -> None:
-        record = self.record(tx, ledger)
-        order = record.orders.get(intent)
-        if order is None or order.status not in (IntentStatus.LAUNCHING, IntentStatus.ENDING):
-            return
-        order.expected = 0
-        event = IntentEvent.FAIL if order.status == IntentStatus.LAUNCHING else IntentEvent.VANISH
-        record.turn_order(order, event, words)
-        record.reserve()
-
-    def _unknown(self, tx: Transaction, ledger: Ledger, intent: str, words: str) -> None:
-        order = tx.session.get(LaunchIntent, intent)
-        if order is not None:
-            order.lookup_at, order.error = ledger.now_s, words[:500]
-            ledger.event(tx, "launch.unknown", pool=self.pool, intent=intent, reason=words[:500])
-
-    def _started(self, tx: Transaction, ledger: Ledger, intent: str, started: Sequence[Instance], at_s: float) -> None:
-        record = self.record(tx, ledger)
-        if intent in record.orders:
-            record.orders[intent].lookup_at = ledger.now_s
-        for one in started:
-            if one.intent == intent and intent in record.orders:
-                record.adopt(one, at_s)
-        record.settle(listed=False, at_s=at_s)
+            await farm.change(lambda tx, ledger: asking.started(tx, ledger, started))
 
     # ---- The list ----------------------------------------------------------------------------------------------------
 
@@ -280,7 +232,9 @@ class PoolDesk:
 
         record = await self._farm.change(change)
         self.strangers = record.strangers
-        self._drained(record.severed)
+        for worker in record.severed:
+            self._farm.live.forget(worker)
+            self._identity.forget_worker(worker)
         return record.to_end(at_s - ASK_AGAIN_S)
 
     async def unwanted(self) -> list[Stranger]:
@@ -333,30 +287,11 @@ class PoolDesk:
 
         def change(tx: Transaction, ledger: Ledger) -> list[str]:
             record = self.record(tx, ledger)
-            drained = [worker for notice in notices if (worker := self._note(tx, ledger, record, notice))]
+            drained = [worker for notice in notices if (worker := take_note(tx, ledger, record, notice))]
             record.settle(listed=False, at_s=ledger.now_s)
             return drained
 
         self._drained(await self._farm.change(change))
-
-    def _note(self, tx: Transaction, ledger: Ledger, record: Record, notice: Notice) -> str:
-        """Write down one notice; returns the worker that takes nothing new because of it."""
-        row = record.rows.get(notice.instance)
-        kind = f"instance.{notice.kind.value}" if notice.instance else f"launch.{notice.kind.value}"
-        ledger.event(
-            tx, kind, worker=(row.worker or None) if row else None, pool=self.pool, instance=notice.instance,
-            intent=notice.intent, reason=notice.message,
-        )  # fmt: skip
-        if row is None or notice.kind not in (NoticeKind.PREEMPTED, NoticeKind.FAILED):
-            return ""
-        reason = notice.message or notice.kind.value
-        if notice.kind is NoticeKind.FAILED:
-            record.turn(row, InstanceEvent.END, reason, ledger.now_s)
-        else:
-            # Its worker still has half a minute or more to give its leases back: the machine is not ended under it.
-            row.preempted = True
-            record.turn(row, InstanceEvent.DRAIN, reason, ledger.now_s)
-        return drain_row(tx, ledger, row.worker)
 
     def _drained(self, workers: Iterable[str]) -> None:
         """Memory follows: these workers are given nothing more."""
@@ -419,5 +354,6 @@ class PoolDesk:
     def _troubled(self, error: Exception) -> None:
         message = error.message if isinstance(error, OutfieldError) else str(error) or type(error).__name__
         code = error.code if isinstance(error, OutfieldError) else "unexpected"
+        if self.trouble is None or (self.trouble.code, self.trouble.message) != (code, message):
+            log.warning("pool.trouble", pool=self.pool, code=code, message=message)
         self.trouble = Trouble(self._farm.now_s(), code, message)
-        log.warning("pool.trouble", pool=self.pool, code=code, message=message)

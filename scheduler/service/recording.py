@@ -71,7 +71,7 @@ class Record:
     def __init__(
         self, tx: Transaction, ledger: Ledger, pool: str, around: Around, *, listed: Sequence[Instance] = ()
     ) -> None:
-        self._tx, self._ledger, self._pool, self._around = tx, ledger, pool, around
+        self._tx, self._ledger, self.pool, self._around = tx, ledger, pool, around
         names = {one.id for one in listed}
         self.orders, self.rows = load_record(
             tx.session, pool, instances=names, intents={one.intent for one in listed if one.intent}
@@ -125,7 +125,7 @@ class Record:
             return
         asked_s = order.asked_at if order.asked_at is not None else order.created_at
         row = CloudInstance(
-            pool=self._pool,
+            pool=self.pool,
             id=one.id,
             intent=order.id,
             label=one.intent,
@@ -152,7 +152,7 @@ class Record:
         one, around = self._listed[stranger.id], self._around
         price = around.prices.get(one.machine, around.price_usd_per_hour)
         row = CloudInstance(
-            pool=self._pool,
+            pool=self.pool,
             id=one.id,
             label=one.intent,
             status=InstanceStatus.ENDING.value,
@@ -236,7 +236,7 @@ class Record:
             end_join_codes(self._tx, [order.id], self._ledger.now_s)
         kind = f"launch.{after.value.lower()}"
         self._ledger.event(
-            self._tx, kind, pool=self._pool, intent=order.id, count=order.count, reason=reason or order.error
+            self._tx, kind, pool=self.pool, intent=order.id, count=order.count, reason=reason or order.error
         )
 
     def reserve(self) -> None:
@@ -269,7 +269,7 @@ class Record:
     def _event(self, kind: str, row: CloudInstance, **data: Any) -> None:
         worker = row.worker or None
         self._ledger.event(
-            self._tx, kind, worker=worker, pool=self._pool, instance=row.id, intent=row.intent or row.label, **data
+            self._tx, kind, worker=worker, pool=self.pool, instance=row.id, intent=row.intent or row.label, **data
         )
 
 

@@ -14,6 +14,7 @@ from scheduler.service.farm import Farm
 from scheduler.service.live import LiveLease, LiveWorker
 from scheduler.service.planning import needs_of
 from scheduler.service.registering import machine_of, pool_tags
+from scheduler.store.renting import still_there
 from scheduler.store.tables import Attempt, Job, Task, Worker
 
 
@@ -21,7 +22,7 @@ def restore(farm: Farm) -> int:
     """Fill `farm.live`; returns how many leases are out."""
     now_s = farm.clock.monotonic()
     with farm.store.read() as session:
-        for row in session.exec(select(Worker)).all():
+        for row in session.exec(select(Worker).where(still_there())).all():
             farm.live.workers[row.id] = LiveWorker(
                 id=row.id,
                 name=row.name,

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from sqlmodel import col, select
+
 from scheduler.domain.states import WORKER_TRANSITIONS, WorkerEvent, WorkerStatus, may
 from scheduler.protocol.work import FailureClass, Report
 from scheduler.service.ending import fail
@@ -14,7 +16,7 @@ from scheduler.service.ledger import Ledger
 from scheduler.service.live import Live
 from scheduler.service.registering import worker_event
 from scheduler.store import hot
-from scheduler.store.tables import Worker
+from scheduler.store.tables import Token, Worker
 from scheduler.store.writer import Transaction
 
 
@@ -34,14 +36,19 @@ def held_by(live: Live, worker: str) -> list[Held]:
 def sever(
     tx: Transaction, ledger: Ledger, worker: str, held: list[Held], *, preempted: bool, other_workers: bool
 ) -> None:
-    """The worker's machine is gone: its leases go back to the queue, and it is lost until it should call again."""
+    """The worker's machine is gone: its leases go back to the queue, and its token is worth nothing any more.
+
+    Its row stays, for what its attempts have cost; memory forgets it (`Live.forget`).
+    """
     failure = "preempted" if preempted else "lost"
     words = "the provider took its machine back" if preempted else "its machine is gone"
     take_back(tx, ledger, held, failure=failure, message=words, other_workers=other_workers)
     row = tx.session.get(Worker, worker)
     if row is None:
         return
-    row.drain = True  # should it call all the same, it is given nothing
+    row.drain = True
+    for token in tx.session.exec(select(Token).where(Token.worker == worker, col(Token.revoked_at).is_(None))).all():
+        token.revoked_at = ledger.now_s
     tx.session.flush()
     if may(WORKER_TRANSITIONS, WorkerStatus(row.status), WorkerEvent.LOSE):
         worker_event(tx, ledger, worker, WorkerEvent.LOSE)

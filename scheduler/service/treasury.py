@@ -7,14 +7,14 @@ those, so they can only be counted, and at the cap be given no more work.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sqlmodel import Session
 
-from scheduler.domain.budgeting import EVERYBODY, Committed, Pledge, Rented, committed
+from scheduler.domain.budgeting import EVERYBODY, Committed, Rents, committed
 from scheduler.domain.costs import Account, Usage, account, period_end_s, period_start_s
-from scheduler.settings import BudgetSettings, PoolSettings, Settings
+from scheduler.settings import PoolSettings, Settings
 from scheduler.store.renting import load_rents
 from scheduler.store.usage import load_usage
 
@@ -61,53 +61,44 @@ def attempts_spent(session: Session, settings: Settings, now_s: float) -> dict[s
 
 def rooms(session: Session, settings: Settings, now_s: float, attempts_usd: Mapping[str, float]) -> dict[str, float]:
     """By budget: US dollars that may still be committed. Runs inside the transaction that commits them."""
-    budgets = settings.budgets
-    starts = {name: period_start_s(budget.period, now_s) for name, budget in budgets.items()}
-    if not budgets:
-        return {}
-    rented, pledges = load_rents(session, min(starts.values()))
+    rents = _rents(session, settings, now_s)
     return {
         name: budget.usd
-        - committed(name, start_s=starts[name], now_s=now_s, rented=rented, pledges=pledges).usd
+        - committed(name, rents[period_start_s(budget.period, now_s)], now_s).usd
         - attempts_usd.get(name, 0.0)
-        for name, budget in budgets.items()
+        for name, budget in settings.budgets.items()
     }
 
 
 def standings(session: Session, settings: Settings, now_s: float) -> list[Standing]:
     """Every budget as it stands."""
-    budgets = settings.budgets
-    if not budgets:
-        return []
-    since_s = min(period_start_s(budget.period, now_s) for budget in budgets.values())
-    rented, pledges = load_rents(session, since_s)
-    return [_standing(session, settings, name, budgets[name], now_s, (rented, pledges)) for name in budgets]
+    rents = _rents(session, settings, now_s)
+    return [
+        _standing(session, settings, name, rents[period_start_s(budget.period, now_s)], now_s)
+        for name, budget in settings.budgets.items()
+    ]
 
 
-def _standing(
-    session: Session,
-    settings: Settings,
-    name: str,
-    budget: BudgetSettings,
-    now_s: float,
-    rents: tuple[Sequence[Rented], Sequence[Pledge]],
-) -> Standing:
-    costs, start_s = prices(settings.pools), period_start_s(budget.period, now_s)
-    rented, pledges = rents
+def _rents(session: Session, settings: Settings, now_s: float) -> dict[float, Rents]:
+    """By the start of a period: everything that costs in it."""
+    starts = {period_start_s(budget.period, now_s) for budget in settings.budgets.values()}
+    return {start_s: load_rents(session, start_s) for start_s in starts}
+
+
+def _standing(session: Session, settings: Settings, name: str, rents: Rents, now_s: float) -> Standing:
+    costs, budget, start_s = prices(settings.pools), settings.budgets[name], rents.start_s
     usages = _usages(session, name, costs, start_s, now_s) if costs else []
-    launched = load_usage(session, now_s=now_s, since_s=start_s, launched=True) if rented else []
+    launched = load_usage(session, now_s=now_s, since_s=start_s, launched=True) if rents.pools else []
     mine = [usage for usage in launched if name in (EVERYBODY, usage.project)]
     by_pool = {pool: account([u for u in usages if u.pool == pool], costs).usd for pool in costs}
-    for pool in sorted({one.pool for one in rented}):
-        here = [one for one in rented if one.pool == pool]
-        found = committed(name, start_s=start_s, now_s=now_s, rented=here, pledges=())
-        by_pool[pool] = by_pool.get(pool, 0.0) + found.spent_usd
+    for pool in sorted(rents.pools):
+        by_pool[pool] = by_pool.get(pool, 0.0) + committed(name, rents.of(pool), now_s).spent_usd
     return Standing(
         name=name,
         usd=budget.usd,
         start_s=start_s,
         end_s=period_end_s(budget.period, now_s),
-        instances=committed(name, start_s=start_s, now_s=now_s, rented=rented, pledges=pledges),
+        instances=committed(name, rents, now_s),
         attempts=account(usages, costs),
         work=account([*usages, *mine], costs),
         by_pool_usd=by_pool,

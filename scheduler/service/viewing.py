@@ -19,6 +19,7 @@ from scheduler.routing.route import HOME_POOL
 from scheduler.service.farm import Farm, iso, job_number
 from scheduler.service.ledger import EventNote
 from scheduler.service.live import LiveWorker
+from scheduler.store.renting import still_there
 from scheduler.store.tables import Event, Job, Worker
 
 Result = TypeVar("Result")
@@ -67,9 +68,12 @@ def find_job(session: Session, job: int) -> Job:
 
 
 async def list_workers(farm: Farm) -> list[dict[str, Any]]:
-    """Every registered worker, by name."""
+    """Every registered worker, by name; not those whose rented machine is gone."""
     rows = await reading(
-        farm, lambda session: session.exec(select(Worker).order_by(col(Worker.name), col(Worker.id))).all()
+        farm,
+        lambda session: session.exec(
+            select(Worker).where(still_there()).order_by(col(Worker.name), col(Worker.id))
+        ).all(),
     )
     return [worker_view(farm, row) for row in rows]
 

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import sqlalchemy
 from sqlmodel import Session, col, or_, select
 
-from scheduler.domain.budgeting import Pledge, Rent, Rented
+from scheduler.domain.budgeting import Paid, Pledge, Rent, Rented, Rents
 from scheduler.domain.states import TERMINAL_INTENTS, InstanceStatus
 from scheduler.store.instances import CloudInstance, LaunchIntent
+from scheduler.store.tables import Worker
+
+_RENTED: tuple[Any, ...] = (
+    col(CloudInstance.pool),
+    col(CloudInstance.price_usd_per_hour),
+    col(CloudInstance.billing_s),
+    col(CloudInstance.life_s),
+    col(CloudInstance.launched_at),
+    col(CloudInstance.ended_at),
+    col(LaunchIntent.status),
+    col(LaunchIntent.shares),
+)
+"""Of instances that are counted one by one."""
 
 
 def rent_of(row: CloudInstance | LaunchIntent) -> Rent:
@@ -18,21 +31,36 @@ def rent_of(row: CloudInstance | LaunchIntent) -> Rent:
     return Rent(row.price_usd_per_hour, row.billing_s, row.life_s)
 
 
-def load_rents(session: Session, since_s: float) -> tuple[list[Rented], list[Pledge]]:
-    """Every instance that has cost anything since `since_s`, and what living intents still hold."""
-    query: Any = (
-        sqlalchemy.select(CloudInstance, LaunchIntent)
-        .outerjoin(LaunchIntent, col(LaunchIntent.id) == col(CloudInstance.intent))
-        .where(or_(col(CloudInstance.ended_at).is_(None), col(CloudInstance.ended_at) > since_s))
+def load_rents(session: Session, start_s: float) -> Rents:
+    """Everything that costs in a period which began at `start_s`. What is gone is summed up by the database: a month
+    may hold ten thousand instances, and launches wait for this."""
+    intent, row = LaunchIntent, CloudInstance
+    within = (col(row.ended_at) > start_s) & (col(row.launched_at) >= start_s)
+    single: Any = (
+        sqlalchemy.select(*_RENTED)
+        .outerjoin(intent, col(intent.id) == col(row.intent))
+        .where(or_(col(row.ended_at).is_(None), (col(row.ended_at) > start_s) & (col(row.launched_at) < start_s)))
     )
-    rented = [_rented(row, intent) for row, intent in session.execute(query).all()]
-    living = session.exec(select(LaunchIntent).where(col(LaunchIntent.status).not_in(list(TERMINAL_INTENTS)))).all()
-    gone = _gone_counts(session, [intent.id for intent in living])
-    pledges = [
-        Pledge(rent_of(intent), max(0, intent.expected - gone.get(intent.id, 0)), intent.shares, intent.pool)
-        for intent in living
-    ]
-    return rented, pledges
+    summed: Any = (
+        sqlalchemy.select(col(row.pool), col(row.intent), sqlalchemy.func.sum(row.usd))
+        .where(within)
+        .group_by(col(row.pool), col(row.intent))
+    )
+    sums = session.execute(summed).all()
+    shares: dict[str, Mapping[str, float]] = dict(
+        session.exec(select(intent.id, intent.shares).where(col(intent.id).in_(select(row.intent).where(within)))).all()
+    )
+    living = session.exec(select(intent).where(col(intent.status).not_in(list(TERMINAL_INTENTS)))).all()
+    gone = _gone_counts(session, [order.id for order in living])
+    return Rents(
+        start_s,
+        rented=[_rented(*found) for found in session.execute(single)],
+        pledges=[
+            Pledge(rent_of(order), max(0, order.expected - gone.get(order.id, 0)), order.shares, order.pool)
+            for order in living
+        ],
+        paid=[Paid(float(usd), shares.get(name, {}), pool) for pool, name, usd in sums],
+    )
 
 
 def load_record(
@@ -62,6 +90,17 @@ def load_record(
     return {order.id: order for order in orders}, {row.id: row for row in rows}
 
 
+def still_there() -> Any:
+    """A condition on workers: their machine, if the farm has rented it, is not gone. A year of renting leaves tens of
+    thousands of rows of others, which are kept for what their attempts have cost."""
+    gone = sqlalchemy.exists().where(
+        col(CloudInstance.pool) == col(Worker.pool),
+        col(CloudInstance.id) == col(Worker.instance),
+        col(CloudInstance.status) == InstanceStatus.GONE,
+    )
+    return sqlalchemy.not_(gone)
+
+
 def find_instance(session: Session, pool: str, *, intent: str, instance: str) -> CloudInstance | None:
     """The instance that a worker says it runs on; without an id, the only one of its intent."""
     if instance:
@@ -85,10 +124,12 @@ def list_instances(session: Session, *, pool: str | None, gone: bool, limit: int
     return list(session.exec(query if pool is None else query.where(CloudInstance.pool == pool)).all())
 
 
-def _rented(row: CloudInstance, intent: LaunchIntent | None) -> Rented:
-    living = intent is not None and intent.status not in TERMINAL_INTENTS
-    shares = intent.shares if intent is not None else {}
-    return Rented(rent_of(row), row.launched_at, row.ended_at, living, shares, row.pool)
+def _rented(
+    pool: str, price: float, billing_s: float, life_s: float, launched_at: float, ended_at: float | None, *intent: Any
+) -> Rented:
+    status, shares = intent
+    living = status is not None and status not in TERMINAL_INTENTS
+    return Rented(Rent(price, billing_s, life_s), launched_at, ended_at, living, shares or {}, pool)
 
 
 def _gone_counts(session: Session, intents: Collection[str]) -> dict[str, int]:

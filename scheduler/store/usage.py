@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from typing import Any, Literal
 
 import sqlalchemy
-from sqlalchemy import ColumnElement, String, and_, case, cast, func, literal, or_
+from sqlalchemy import ColumnElement, String, and_, case, cast, func, literal, literal_column, or_
 from sqlmodel import Session, col, select
 
 from scheduler.domain.costs import Usage
@@ -17,8 +17,10 @@ from scheduler.domain.states import AttemptStatus
 from scheduler.store.instances import CloudInstance
 from scheduler.store.tables import Attempt, Job, Task, Worker
 
+GROUP_COLUMN = "usage_group"
+
 Group = Literal["pool", "project", "shot", "job", "attempt"]
-"""What usage may be summed by; a job's group is its number, an attempt's `task.attempt`."""
+"""What usage may be summed by; a job's group is its number, an attempt's `task.attempt`, a pool's a worker of it."""
 
 
 def load_usage(
@@ -39,7 +41,7 @@ def load_usage(
     up to `now_s`, and what began before `since_s` counts from there on. A worker that is not known any more counts as
     one vCPU of the pool "". On a launched machine the price is the machine's own.
     """
-    took, group = _took(since_s, now_s), _group(by)
+    took, group = _took(since_s, now_s), _group(by).label(GROUP_COLUMN)
     # The overloads of `select` end at four columns of tables; these are sums as well.
     query: Any = (
         sqlalchemy.select(
@@ -48,7 +50,8 @@ def load_usage(
         .join(Task, col(Task.id) == col(Attempt.task_id))
         .join(Job, col(Job.id) == col(Task.job_id))
         .where(or_(col(Attempt.ended_at).is_(None), col(Attempt.ended_at) > since_s))
-        .group_by(col(Attempt.worker), col(Job.project), group, col(Attempt.status))
+        # By its name: PostgreSQL takes two expressions with parameters of their own for two different things.
+        .group_by(col(Attempt.worker), col(Job.project), literal_column(GROUP_COLUMN), col(Attempt.status))
     )
     if job is not None:
         query = query.where(col(Task.job_id) == job)
@@ -69,7 +72,7 @@ def _group(by: Group) -> Any:
         return cast(col(Attempt.task_id), String) + "." + cast(col(Attempt.attempt), String)
     if by == "job":
         return cast(col(Job.id), String)
-    return col(Job.shot) if by == "shot" else literal("") if by == "pool" else col(Job.project)
+    return {"shot": col(Job.shot), "pool": col(Attempt.worker)}.get(by, col(Job.project))
 
 
 def _took(since_s: float, now_s: float) -> ColumnElement[float]:

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from scheduler.domain.budgeting import (
     EVERYBODY,
     LATE_S,
+    Paid,
     Pledge,
     Rent,
     Rented,
+    Rents,
     committed,
     forecast_usd,
     grant,
@@ -45,21 +47,21 @@ def test_reservation_turns_into_spending_and_the_sum_stays() -> None:
     one = Rented(BY_SECOND, launched_at_s=0.0)
 
     for now_s in (0.0, 10.0, 1000.0, 5 * HOUR_S):
-        found = committed(EVERYBODY, start_s=0.0, now_s=now_s, rented=[one], pledges=pledges)
+        found = committed(EVERYBODY, Rents(0.0, [one], pledges), now_s)
         assert found.usd == pytest.approx(7.2)
         assert found.spent_usd == pytest.approx(BY_SECOND.usd(now_s))
 
 
 def test_what_is_gone_has_cost_what_it_lived_and_holds_nothing() -> None:
     gone = Rented(BY_SECOND, launched_at_s=0.0, ended_at_s=100.0)
-    found = committed(EVERYBODY, start_s=0.0, now_s=HOUR_S, rented=[gone], pledges=[Pledge(BY_SECOND, 0)])
+    found = committed(EVERYBODY, Rents(0.0, [gone], [Pledge(BY_SECOND, 0)]), HOUR_S)
 
     assert (found.spent_usd, found.reserved_usd, found.usd_per_hour) == (pytest.approx(0.1), 0.0, 0.0)
 
 
 def test_a_period_counts_only_what_was_spent_in_it() -> None:
     one = Rented(BY_SECOND, launched_at_s=-1000.0)
-    found = committed(EVERYBODY, start_s=0.0, now_s=500.0, rented=[one], pledges=[Pledge(BY_SECOND, 1)])
+    found = committed(EVERYBODY, Rents(0.0, [one], [Pledge(BY_SECOND, 1)]), 500.0)
 
     assert found.spent_usd == pytest.approx(0.5)
     assert found.reserved_usd == pytest.approx(3.6 - 1.5)
@@ -69,9 +71,7 @@ def test_a_project_pays_its_share() -> None:
     shares = {"Alpha": 0.25, "Beta": 0.75}
     one = Rented(BY_SECOND, 0.0, shares=shares)
     pledges = [Pledge(BY_SECOND, 1, shares)]
-    alpha, gamma = (
-        committed(name, start_s=0.0, now_s=400.0, rented=[one], pledges=pledges) for name in ("Alpha", "Gamma")
-    )
+    alpha, gamma = (committed(name, Rents(0.0, [one], pledges), 400.0) for name in ("Alpha", "Gamma"))
 
     assert (alpha.spent_usd, alpha.reserved_usd, alpha.usd_per_hour) == (
         pytest.approx(0.1),
@@ -81,9 +81,18 @@ def test_a_project_pays_its_share() -> None:
     assert gamma.usd == 0.0
 
 
+def test_what_was_paid_and_is_gone_counts_by_its_shares_and_pool() -> None:
+    rents = Rents(0.0, paid=[Paid(4.0, {"Alpha": 0.5}, "aws"), Paid(1.0, {}, "gce")])
+
+    assert committed(EVERYBODY, rents, 100.0).spent_usd == pytest.approx(5.0)
+    assert committed("Alpha", rents, 100.0).spent_usd == pytest.approx(2.0)
+    assert committed(EVERYBODY, rents.of("gce"), 100.0).spent_usd == pytest.approx(1.0)
+    assert rents.pools == {"aws", "gce"}
+
+
 def test_an_instance_that_nobody_ordered_is_spent_on_and_reserved_for_by_nobody() -> None:
     stranger = Rented(BY_SECOND, 0.0, pledged=False)
-    found = committed(EVERYBODY, start_s=0.0, now_s=100.0, rented=[stranger], pledges=[Pledge(BY_SECOND, 1)])
+    found = committed(EVERYBODY, Rents(0.0, [stranger], [Pledge(BY_SECOND, 1)]), 100.0)
 
     assert (found.spent_usd, found.reserved_usd) == (pytest.approx(0.1), pytest.approx(3.6))
 

@@ -46,6 +46,13 @@ def test_it_starts_the_agent_with_what_it_needs_to_join(tmp_path: Path) -> None:
     ]
 
 
+def test_the_agent_learns_the_farms_authority_by_its_pin(tmp_path: Path) -> None:
+    pin = "sha256:" + "0f" * 32
+    _code, told = run(start_up_script(Boot("https://f", "J", "p", "1f", 90.0, ca_pin=pin)), tmp_path)
+
+    assert f"OUTFIELD_WORKER__CA_PIN={pin}" in told
+
+
 def test_a_machine_of_the_farms_own_is_turned_off_whatever_happens(tmp_path: Path) -> None:
     script = start_up_script(Boot("http://farm", "J", "p", "1f", 90.0, install="false", power_off=True))
     _code, told = run(script, tmp_path)
