@@ -184,10 +184,33 @@ class GcePool(CloudPool):
 
 
 class SlurmPool(PoolSettings):
-    """`[pools.NAME]` with `backend = "slurm"`: workers as jobs of a Slurm cluster."""
+    """`[pools.NAME]` with `backend = "slurm"`: workers as array jobs of a Slurm cluster."""
 
     backend: Backend = Field(default="slurm", description=BACKEND)
     partition: str | None = Field(default=None, description="partition; none: the cluster's default")
+    account: str | None = Field(default=None, description="account that the work is booked to; none: the user's")
+    qos: str | None = Field(default=None, description="quality of service; none: the account's")
+    vcpus: int = Field(default=4, ge=1, description="cores of one worker")
+    memory_gib: float = Field(default=8.0, gt=0, description="memory of one worker")
+    gpus: int = Field(default=0, ge=0, description="GPUs of one worker")
+    gpu_type: str | None = Field(default=None, description="kind of GPU as the cluster calls it, e.g. a100")
+    time_limit_s: float | None = Field(
+        default=None, ge=60, description="longest job that the partition takes; none: life_s alone counts"
+    )
+    leave_s: float = Field(
+        default=60.0, ge=0, description="how long before the job's time limit a worker must have left"
+    )
+    kill_wait_s: float = Field(default=30.0, ge=1, description="the cluster's KillWait, from SIGTERM to SIGKILL")
+    queue_s: float = Field(
+        default=1800.0, ge=60, description="longest wait in Slurm's queue; a join code must be valid for as long"
+    )
+    array_max: int = Field(default=1000, ge=1, le=4_000_000, description="workers of one array job (MaxArraySize - 1)")
+    scratch: Path = Field(default=Path("/tmp"), description="folder on a node for what a worker keeps while it runs")  # noqa: S108 - made 0700 and checked
+    log_folder: Path | None = Field(default=None, description="folder that nodes can write logs to; none: no logs")
+    sbatch_options: tuple[str, ...] = Field(default=(), description="further options of sbatch, e.g. --constraint=avx2")
+    programs: Path | None = Field(default=None, description="folder of sbatch; none: the usual ones are searched")
+    slurm_conf: Path | None = Field(default=None, description="slurm.conf; none: where Slurm itself looks")
+    call_s: float = Field(default=20.0, gt=0, le=300, description="longest run of one of Slurm's programs")
 
 
 class OpencuePool(PoolSettings):

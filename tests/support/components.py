@@ -17,8 +17,12 @@ INSTALL = {
     "chromium": "apt-get install chromium",
     "fake-gcs-server": "make components",
     "gcc": "apt-get install gcc libc6-dev",
+    "munged": "apt-get install munge",
     "postgresql": "apt-get install postgresql",
     "povray": "apt-get install povray",
+    "sbatch": "apt-get install slurm-client",
+    "slurmctld": "apt-get install slurmctld slurm-wlm-basic-plugins",
+    "slurmd": "apt-get install slurmd slurm-wlm-basic-plugins",
     "unshare": "apt-get install util-linux",
     "weed": "make components",
 }
@@ -41,6 +45,7 @@ def find(component: str) -> Path | None:
     if component == "fake-gcs-server":
         return next(STORES.glob("lib/python*/site-packages/fake_gcs_server_*/vendor/*/bin/fake-gcs-server-*"), None)
     path = shutil.which(component)
+    path = shutil.which(component) or shutil.which(component, path="/usr/sbin:/sbin")  # where daemons live
     return Path(path) if path else None
 
 
