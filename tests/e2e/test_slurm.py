@@ -19,7 +19,7 @@ from scheduler.settings import SlurmPool
 from worker.settings import WorkerSettings
 
 NODES = 3
-FRAMES = 14
+FRAMES = 9
 SCENE = {"width": 320, "height": 240, "subsamples": 4, "ao_samples": 16}
 FARM = """
 [farm]
@@ -57,10 +57,11 @@ def start_up(farm: RunningFarm, count: int) -> str:
     wanted = {"name": "cluster", "role": "worker"}
     codes = [farm.client.post("/tokens", json=wanted).json()["data"]["token"] for _number in range(count)]
     unset = [f"OUTFIELD_WORKER__{name.upper()}" for name in ["cache", *COMING]]  # the kernels compiled here are used
+    worker = f"{sys.executable} -m scheduler.cli.main worker --server {farm.url} --pool cluster"
     return f"""
 unset {" ".join(unset)}
 codes=({" ".join(codes)})
-exec {sys.executable} -m scheduler.cli.main worker --server {farm.url} --pool cluster --join "${{codes[$SLURM_ARRAY_TASK_ID]}}"
+exec {worker} --join "${{codes[$SLURM_ARRAY_TASK_ID]}}"
 """
 
 
