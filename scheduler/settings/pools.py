@@ -201,9 +201,7 @@ class SlurmPool(PoolSettings):
         default=60.0, ge=0, description="how long before the job's time limit a worker must have left"
     )
     kill_wait_s: float = Field(default=30.0, ge=1, description="the cluster's KillWait, from SIGTERM to SIGKILL")
-    queue_s: float = Field(
-        default=1800.0, ge=60, description="longest wait in Slurm's queue; a join code must be valid for as long"
-    )
+    queue_s: float = Field(default=1800.0, ge=60, description="longest wait in Slurm's queue; then it is called off")
     array_max: int = Field(default=1000, ge=1, le=4_000_000, description="workers of one array job (MaxArraySize - 1)")
     scratch: Path = Field(default=Path("/tmp"), description="folder on a node for what a worker keeps while it runs")  # noqa: S108 - made 0700 and checked
     log_folder: Path | None = Field(default=None, description="folder that nodes can write logs to; none: no logs")

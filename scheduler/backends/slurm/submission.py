@@ -40,19 +40,29 @@ trap 'rm -rf "$$work" "$$work.lock"' EXIT
 
 export OUTFIELD_WORKER__DATA=$$work/data OUTFIELD_WORKER__CACHE=$$base/cache
 export OUTFIELD_WORKER__NAME=$${SLURMD_NODENAME:-slurm}-$$id
-export OUTFIELD_WORKER__CLOUD=slurm OUTFIELD_WORKER__INSTANCE=$$id OUTFIELD_WORKER__INTENT=$intent
+export OUTFIELD_INSTANCE=$$id OUTFIELD_WORKER__INSTANCE=$$id OUTFIELD_WORKER__INTENT=$intent
+export OUTFIELD_WORKER__CLOUD=slurm
 export OUTFIELD_WORKER__LIFE_S=$life_s OUTFIELD_WORKER__NOTICE_LEAVE_S=$notice_leave_s
 base64 -d > "$$work/start_up" <<< '$start_up'
 cd "$$work" || exit 1
 
 # When a job is cancelled or pre-empted, Slurm sends TERM to every process of it; before its time limit it warns this
-# script alone, by USR1, which is handed on. Only who listens for USR1 (the worker) is to notice it.
+# script alone, by USR1. That is handed on to the worker: the first process below that catches USR1 (the tenth bit of its
+# SigCgt), whatever stands between. What the worker has started itself is none of our business.
+hand_on() {
+    local each name value caught
+    for each in $$(pgrep -P "$$1"); do
+        caught=0
+        while read -r name value; do [ "$$name" = SigCgt: ] && caught=$$value; done 2>/dev/null < "/proc/$$each/status"
+        if (( 0x$$caught & 0x200 )); then kill -USR1 "$$each"; else hand_on "$$each"; fi
+    done
+}
 trap '' USR1
 trap : TERM
 bash "$$work/start_up" &
 child=$$!
 exec 9>&-
-trap 'trap "" USR1; kill -USR1 0' USR1
+trap 'hand_on $$$$' USR1
 while wait "$$child"; code=$$?; kill -0 "$$child" 2>/dev/null; do :; done
 until flock -n "$$work.lock" true; do sleep 0.2; done  # a worker may outlive what started it, to finish its task
 exit "$$code"
