@@ -46,9 +46,9 @@ export OUTFIELD_WORKER__LIFE_S=$life_s OUTFIELD_WORKER__NOTICE_LEAVE_S=$notice_l
 base64 -d > "$$work/start_up" <<< '$start_up'
 cd "$$work" || exit 1
 
-# When a job is cancelled or pre-empted, Slurm sends TERM to every process of it; before its time limit it warns this
-# script alone, by USR1. That is handed on to the worker: the first process below that catches USR1 (the tenth bit of its
-# SigCgt), whatever stands between. What the worker has started itself is none of our business.
+# When a job is cancelled or pre-empted, Slurm sends TERM to every process of it. Before its time limit it warns this
+# script alone, by USR1. That is handed on to the worker: the first process below that catches USR1 (the tenth bit of
+# its SigCgt), whatever stands between. What the worker has started itself is none of our business.
 hand_on() {
     local each name value caught
     for each in $$(pgrep -P "$$1"); do

@@ -141,7 +141,7 @@ def running(backend: SlurmBackend, intent: str, count: int = 1) -> list[Instance
 def test_a_worker_is_warned_once_then_told_to_go_and_may_take_its_time(
     backend: SlurmBackend, cluster: SlurmCluster, tmp_path: Path
 ) -> None:
-    """Slurm's warning goes to the batch script alone, TERM to every process; the shell that started the worker dies of it.
+    """The warning goes to the batch script alone, TERM to every process; the shell that starts the worker dies of that.
 
     The worker has a process of its own that would die of USR1, and stands behind `timeout`, which leads another process
     group and says TERM again.
