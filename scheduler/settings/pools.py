@@ -266,6 +266,21 @@ class OpencuePool(PoolSettings):
 
     backend: Backend = Field(default="opencue", description=BACKEND)
     hosts: tuple[str, ...] = Field(min_length=1, description="hosts that run RQD, as HOST or HOST:PORT")
+    listen: str = Field(
+        pattern=r"^\S+:\d+$", description="HOST:PORT on which RQD's reports are taken; OVERRIDE_CUEBOT of the hosts"
+    )
+    vcpus: int = Field(default=4, ge=1, description="cores of one worker")
+    memory_gib: float = Field(default=8.0, gt=0, description="memory of one worker")
+    gpus: int = Field(default=0, ge=0, description="GPUs of one worker")
+    user: str = Field(default="render", min_length=1, description="user that frames run as, where RQD changes users")
+    uid: int | None = Field(default=None, ge=1, description="its number, where RQD makes users; none: it does not")
+    gid: int | None = Field(default=None, ge=1, description="its group; none: the same number")
+    ignore_nimby: bool = Field(default=False, description="start workers on machines at which somebody works")
+    scratch: Path = Field(default=Path("/var/tmp"), description="folder on a host for what a worker keeps")  # noqa: S108 - made 0700 by mktemp
+    log_folder: Path = Field(default=Path("/var/tmp"), description="folder on a host, or shared, for RQD's logs")  # noqa: S108 - only the log
+    leave_s: float = Field(default=30.0, ge=0, description="time for a worker to leave, between SIGTERM and SIGKILL")
+    lost_s: float = Field(default=120.0, gt=0, description="silence after which a host's workers count as gone")
+    call_s: float = Field(default=5.0, gt=0, le=60, description="longest wait for an answer of RQD")
 
 
 class SitePool(PoolSettings):

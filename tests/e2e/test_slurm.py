@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,13 +9,13 @@ from typing import Any
 
 import psutil
 import pytest
+from agent_script import start_up
 from running_farm import RunningFarm
 from slurm_cluster import SlurmCluster
 
 from scheduler.backends.base import Instance, InstanceState, LaunchOrder, NoticeKind
 from scheduler.backends.slurm import SlurmBackend, make_backend
 from scheduler.settings import SlurmPool
-from worker.settings import WorkerSettings
 
 NODES = 3
 FRAMES = 9
@@ -32,9 +31,6 @@ backend = "slurm"
 name = "the cluster may help"
 allow = ["cluster"]
 """
-TOLD = ("cloud", "instance", "intent", "life_s", "notice_leave_s")
-COMING = [name for name in TOLD if name not in WorkerSettings.model_fields]
-"""What the backend tells a worker and this worker does not know yet."""
 
 
 @pytest.fixture
@@ -50,19 +46,6 @@ def backend(cluster: SlurmCluster, tmp_path: Path) -> SlurmBackend:
         vcpus=1, memory_gib=0.5, slurm_conf=cluster.conf, scratch=tmp_path / "node", log_folder=tmp_path, kill_wait_s=5
     )
     return make_backend("cluster", settings, "farm-a")
-
-
-def start_up(farm: RunningFarm, count: int) -> str:
-    """What a node runs: the agent from this installation, each task of the array with a join code of its own."""
-    wanted = {"name": "cluster", "role": "worker"}
-    codes = [farm.client.post("/tokens", json=wanted).json()["data"]["token"] for _number in range(count)]
-    unset = [f"OUTFIELD_WORKER__{name.upper()}" for name in ["cache", *COMING]]  # the kernels compiled here are used
-    worker = f"{sys.executable} -m scheduler.cli.main worker --server {farm.url} --pool cluster"
-    return f"""
-unset {" ".join(unset)}
-codes=({" ".join(codes)})
-exec {worker} --join "${{codes[$SLURM_ARRAY_TASK_ID]}}"
-"""
 
 
 def busy(farm: RunningFarm, backend: SlurmBackend) -> list[Instance]:
@@ -99,7 +82,11 @@ def test_agents_as_an_array_render_a_job_and_failing_nodes_are_survived(
     (tmp_path / "outfield.toml").write_text(FARM)
     flags = ("--config", str(tmp_path / "outfield.toml"), "--output-root", str(tmp_path))
     farm = new_farm(workers=0, flags=flags)
-    backend.launch(LaunchOrder("the first order", NODES, start_up(farm, NODES), life_s=1800.0))
+    backend.launch(
+        LaunchOrder(
+            "the first order", NODES, start_up(farm, "cluster", NODES, number="$SLURM_ARRAY_TASK_ID"), life_s=1800.0
+        )
+    )
     output = str(tmp_path / "out" / "f.####.png")
     job = farm.submit(name="hello", frames=f"1-{FRAMES}", settings=SCENE, output=output)
 

@@ -20,6 +20,7 @@ INSTALL = {
     "munged": "apt-get install munge",
     "postgresql": "apt-get install postgresql",
     "povray": "apt-get install povray",
+    "rqd": "make components",
     "sbatch": "apt-get install slurm-client",
     "slurmctld": "apt-get install slurmctld slurm-wlm-basic-plugins",
     "slurmd": "apt-get install slurmd slurm-wlm-basic-plugins",
@@ -33,10 +34,15 @@ STORES = ROOT / ".venv-stores"
 """Where `tools/install_object_stores.sh` puts them."""
 
 
+RQD = Path(__file__).parents[2] / ".venv-rqd" / "bin" / "rqd"
+
+
 def find(component: str) -> Path | None:
     """Where the component's program is on this machine, or None."""
     if component == "bpy":
         return BPY_PYTHON if BPY_PYTHON.exists() else None
+    if component == "rqd":
+        return RQD if RQD.exists() else None
     if component == "postgresql":
         found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)
         return found[0].parent if found else None
