@@ -29,7 +29,8 @@ umask 077
 work=$$(mktemp -d $scratch/outfield-XXXXXXXXXX) || exit 1
 mkdir "$$work/data" && cd "$$work" || exit 1
 export OUTFIELD_INSTANCE=$instance OUTFIELD_WORKER__INSTANCE=$instance OUTFIELD_WORKER__INTENT=$intent
-export OUTFIELD_WORKER__DATA=$$work/data OUTFIELD_WORKER__LIFE_S=$life_s
+export OUTFIELD_WORKER__DATA=$$work/data OUTFIELD_WORKER__NAME=$$(hostname -s)-$frame
+export OUTFIELD_WORKER__LIFE_S=$life_s OUTFIELD_WORKER__DRAIN_S=$drain_s OUTFIELD_WORKER__FLUSH_S=$flush_s
 base64 -d > start_up <<< '$start_up'
 setsid bash start_up < /dev/null &
 worker=$$!
@@ -88,6 +89,9 @@ def _script(order: LaunchOrder, instance: str, settings: OpencuePool) -> str:
         instance=shlex.quote(instance),
         intent=shlex.quote(order.intent),
         life_s=round(order.life_s),
+        frame=instance[-8:],
         leave_s=round(settings.leave_s),
+        drain_s=f"{settings.leave_s / 2:g}",
+        flush_s=f"{settings.leave_s / 4:g}",
         start_up=base64.b64encode(order.start_up.encode()).decode(),
     )

@@ -202,7 +202,7 @@ def test_a_worker_is_told_who_it_is(backend: OpencueBackend, tmp_path: Path) -> 
     told = dict(line.split("=", 1) for line in (tmp_path / "env").read_text().splitlines() if "=" in line)
 
     assert (told["OUTFIELD_INSTANCE"], told["OUTFIELD_WORKER__INTENT"]) == (made.id, "it's")
-    assert told["OUTFIELD_WORKER__LIFE_S"] == "600"
+    assert (told["OUTFIELD_WORKER__LIFE_S"], told["OUTFIELD_WORKER__DRAIN_S"]) == ("600", "1.5")
     until(lambda: not backend.list())
     assert [each for each in backend.events() if each.intent == "it's"] == []  # it ended as it should
 
