@@ -58,7 +58,7 @@ def settings(hosts: list[RqdHost], listen: str, tmp_path: Path) -> OpencuePool:
         memory_gib=0.1,
         scratch=tmp_path,
         log_folder=tmp_path,
-        leave_s=3,
+        leave_s=1,
         call_s=15,
     )
 
@@ -156,7 +156,7 @@ def test_workers_go_to_the_freest_host_first(backend: OpencueBackend, hosts: lis
 def test_a_worker_is_asked_to_go_though_rqd_only_kills(backend: OpencueBackend, tmp_path: Path) -> None:
     """RQD kills the process group of the frame; the worker stands behind `timeout`, which leads another."""
     log = tmp_path / "said"
-    leave = f"echo asked >> {log}; sleep 0.5; echo left >> {log}; exit 0"
+    leave = f"echo asked >> {log}; sleep 0.2; echo left >> {log}; exit 0"
     work = f"trap '{leave}' TERM; touch {log}; while :; do sleep 0.1; done"
     backend.launch(LaunchOrder("polite", 1, f'timeout 600 bash -c "{work}"', 600.0))
     until(log.exists)
@@ -202,7 +202,7 @@ def test_a_worker_is_told_who_it_is(backend: OpencueBackend, tmp_path: Path) -> 
     told = dict(line.split("=", 1) for line in (tmp_path / "env").read_text().splitlines() if "=" in line)
 
     assert (told["OUTFIELD_INSTANCE"], told["OUTFIELD_WORKER__INTENT"]) == (made.id, "it's")
-    assert (told["OUTFIELD_WORKER__LIFE_S"], told["OUTFIELD_WORKER__DRAIN_S"]) == ("600", "1.5")
+    assert (told["OUTFIELD_WORKER__LIFE_S"], told["OUTFIELD_WORKER__DRAIN_S"]) == ("600", "0.5")
     until(lambda: not backend.list())
     assert [each for each in backend.events() if each.intent == "it's"] == []  # it ended as it should
 
