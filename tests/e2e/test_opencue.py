@@ -10,14 +10,15 @@ from agent_script import start_up
 from rqd_host import RqdHost, free_port
 
 from scheduler.backends.base import LaunchOrder
-from scheduler.backends.opencue import OpencueBackend, make_backend
+from scheduler.backends.opencue import make_backend
+from scheduler.backends.opencue.reports import receiver_at
 from scheduler.settings import OpencuePool
 
 FARM = """
 [pools.lent]
 backend = "opencue"
-hosts = ["127.0.0.1"]
-listen = "127.0.0.1:1"
+hosts = ["{host}"]
+listen = "127.0.0.1:{port}"
 [[rules]]
 name = "lent hosts may help"
 allow = ["lent"]
@@ -25,20 +26,20 @@ allow = ["lent"]
 
 
 @pytest.fixture
-def backend(tmp_path: Path) -> Iterator[OpencueBackend]:
+def settings(tmp_path: Path) -> Iterator[OpencuePool]:
     port = free_port()
+    receiver_at(f"127.0.0.1:{port}")
     host = RqdHost(tmp_path, "host", report_port=port)
-    settings = OpencuePool(
+    host.wait()
+    yield OpencuePool(
         hosts=(host.address,), listen=f"127.0.0.1:{port}", memory_gib=0.5, scratch=tmp_path, log_folder=tmp_path
     )
-    made = make_backend("lent", settings, "farm-a")
-    host.wait()
-    yield made
     host.stop()
 
 
-def test_a_worker_on_a_lent_host_renders_and_goes(new_farm, backend: OpencueBackend, tmp_path: Path) -> None:
-    (tmp_path / "outfield.toml").write_text(FARM)
+def test_a_worker_on_a_lent_host_renders_and_goes(new_farm, settings: OpencuePool, tmp_path: Path) -> None:
+    backend = make_backend("lent", settings, "farm-a")
+    (tmp_path / "outfield.toml").write_text(FARM.format(host=settings.hosts[0], port=free_port()))
     farm = new_farm(workers=0, flags=("--config", str(tmp_path / "outfield.toml")))
     (made,) = backend.launch(LaunchOrder("an order", 1, start_up(farm, "lent"), life_s=600.0))
     job = farm.submit(name="hello", frames="1-3", settings={"width": 64, "height": 48, "subsamples": 1})

@@ -27,6 +27,7 @@ grace_s = 1
 renew_s = 1
 [pools.cluster]
 backend = "slurm"
+slurm_conf = "{conf}"
 [[rules]]
 name = "the cluster may help"
 allow = ["cluster"]
@@ -79,7 +80,7 @@ def published(farm: RunningFarm, job: str) -> Counter[int]:
 def test_agents_as_an_array_render_a_job_and_failing_nodes_are_survived(
     new_farm, cluster: SlurmCluster, backend: SlurmBackend, tmp_path: Path
 ) -> None:
-    (tmp_path / "outfield.toml").write_text(FARM)
+    (tmp_path / "outfield.toml").write_text(FARM.format(conf=cluster.conf))
     flags = ("--config", str(tmp_path / "outfield.toml"), "--output-root", str(tmp_path))
     farm = new_farm(workers=0, flags=flags)
     backend.launch(
