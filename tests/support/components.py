@@ -30,11 +30,9 @@ INSTALL = {
 
 ROOT = Path(__file__).parents[2]
 BPY_PYTHON = ROOT / ".venv-bpy" / "bin" / "python"
+RQD = ROOT / ".venv-rqd" / "bin" / "rqd"
 STORES = ROOT / ".venv-stores"
 """Where `tools/install_object_stores.sh` puts them."""
-
-
-RQD = Path(__file__).parents[2] / ".venv-rqd" / "bin" / "rqd"
 
 
 def find(component: str) -> Path | None:
@@ -50,7 +48,6 @@ def find(component: str) -> Path | None:
         return STORES / "bin" / "weed" if (STORES / "bin" / "weed").exists() else None
     if component == "fake-gcs-server":
         return next(STORES.glob("lib/python*/site-packages/fake_gcs_server_*/vendor/*/bin/fake-gcs-server-*"), None)
-    path = shutil.which(component)
     path = shutil.which(component) or shutil.which(component, path="/usr/sbin:/sbin")  # where daemons live
     return Path(path) if path else None
 
