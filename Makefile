@@ -2,6 +2,7 @@
 #
 # .venv        the product and its test extra, nothing else
 # .venv-check  the product with the tools that check it (ruff, basedpyright, import-linter, sphinx)
+# .venv-rqd    OpenCue's host daemon, for the tests of the backend that speaks to it (make components)
 # .venv-bpy    Blender as a Python module, for the tests that need a second generation of it (make components)
 # .venv-stores object stores that speak as S3 and GCS do, for the tests of storage (make components)
 
@@ -36,6 +37,7 @@ components: ## as root: what some tests need (Blender, Chromium, PostgreSQL, obj
 	tools/install_components.sh
 	tools/install_bpy.sh
 	tools/install_object_stores.sh
+	tools/install_rqd.sh
 
 bench: .venv/.test ## every benchmark; each prints its ratios
 	@for file in $$(grep -l '^if __name__ == "__main__"' benchmarks/*.py); do \

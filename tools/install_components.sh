@@ -2,7 +2,8 @@
 # Installs with apt what some tests need and a bare machine lacks. As root, on Debian or Ubuntu; may be run again.
 set -euo pipefail
 
-packages=(blender xvfb xauth chromium chromium-driver povray postgresql gcc libc6-dev util-linux iproute2 python3-numpy)
+packages=(blender xvfb xauth chromium chromium-driver povray postgresql gcc libc6-dev util-linux iproute2 python3-numpy
+    slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge)
 lock_wait_s=300
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then

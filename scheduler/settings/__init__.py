@@ -8,7 +8,16 @@ from scheduler.settings.loading import (
     value_at,
     workers_environment,
 )
-from scheduler.settings.pools import AwsPool, GcePool, OnpremPool, OpencuePool, PoolSettings, SitePool, SlurmPool
+from scheduler.settings.pools import (
+    AwsPool,
+    GcePool,
+    Machine,
+    OnpremPool,
+    OpencuePool,
+    PoolSettings,
+    SitePool,
+    SlurmPool,
+)
 from scheduler.settings.sections import (
     BudgetSettings,
     EconomySettings,
@@ -33,6 +42,7 @@ __all__ = [
     "ImagingSettings",
     "LimitSettings",
     "LoadedSettings",
+    "Machine",
     "OnpremPool",
     "OpencuePool",
     "PolicySettings",

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, SecretStr, Tag, field_validator, model_validator
 
+from scheduler.settings.hours import checked_hours, known_zone
 from scheduler.settings.section import Section
 
 BACKEND = "what makes the pool's workers appear"
@@ -52,11 +53,60 @@ class PoolSettings(Section):
     )
 
 
+class Machine(Section):
+    """One of `machines` of an `onprem` pool: a machine that the farm may wake over the network."""
+
+    name: str = Field(min_length=1, max_length=100, pattern=r"^[^@]+$", description="name, unique in the pool")
+    mac: str = Field(
+        pattern=r"^([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}$", description="address of its network card, 01:23:45:67:89:ab"
+    )
+    address: str = Field(min_length=1, description="host name or IP address, by which one sees whether it is awake")
+    port: int = Field(default=22, ge=1, le=65535, description="TCP port that is tried; a refusal is an answer too")
+    hours: tuple[str, ...] | None = Field(default=None, description="when it may be used; none: the pool's hours")
+
+    _valid_hours = field_validator("hours")(checked_hours)
+
+
 class OnpremPool(PoolSettings):
     """`[pools.NAME]` with `backend = "onprem"`: machines of the studio that start a worker by themselves."""
 
     backend: Backend = Field(default="onprem", description=BACKEND)
     reap: bool = Field(default=False, description="end machines that the farm has started and does not want any more")
+    machines: tuple[Machine, ...] = Field(
+        default=(),
+        description="machines that may be woken: tables with name, mac, address and, if need be, port, hours",
+    )
+    hours: tuple[str, ...] = Field(
+        default=(), description='when they may be used, e.g. ["Mon-Fri 19:00-07:00", "Sat-Sun"]; none: always'
+    )
+    time_zone: str | None = Field(default=None, description="time zone of the hours; none: this machine's")
+    broadcast: str = Field(default="255.255.255.255", description="address that magic packets are sent to")
+    wake_port: int = Field(default=9, ge=1, le=65535, description="UDP port that magic packets are sent to")
+    wake_s: float = Field(default=300.0, gt=0, description="time within which a woken machine must answer")
+    lost_s: float = Field(default=60.0, gt=0, description="silence after which a machine counts as asleep")
+    probe_s: float = Field(default=1.0, gt=0, le=30, description="how long an answer of a machine is waited for")
+    sleep_command: tuple[str, ...] = Field(
+        default=(), description="what sends a machine to sleep; {name} and {address} are replaced; none: left to itself"
+    )
+    sleep_command_s: float = Field(default=120.0, gt=0, description="longest run of sleep_command")
+    state_file: Path | None = Field(
+        default=None, description="file that remembers what was woken; none: in the user's state folder"
+    )
+    vcpus: int = Field(default=8, ge=1, description="cores of a typical machine")
+    memory_gib: float = Field(default=16.0, gt=0, description="memory of a typical machine")
+    gpus: int = Field(default=0, ge=0, description="GPUs of a typical machine")
+
+    _valid_hours = field_validator("hours")(checked_hours)
+    _valid_zone = field_validator("time_zone")(known_zone)
+
+    @field_validator("machines")
+    @classmethod
+    def _unique_names(cls, machines: tuple[Machine, ...]) -> tuple[Machine, ...]:
+        names = [machine.name for machine in machines]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"{twice[0]!r} is the name of two machines")
+        return machines
 
 
 Price = Annotated[float, Field(ge=0)]
@@ -184,10 +234,31 @@ class GcePool(CloudPool):
 
 
 class SlurmPool(PoolSettings):
-    """`[pools.NAME]` with `backend = "slurm"`: workers as jobs of a Slurm cluster."""
+    """`[pools.NAME]` with `backend = "slurm"`: workers as array jobs of a Slurm cluster."""
 
     backend: Backend = Field(default="slurm", description=BACKEND)
     partition: str | None = Field(default=None, description="partition; none: the cluster's default")
+    account: str | None = Field(default=None, description="account that the work is booked to; none: the user's")
+    qos: str | None = Field(default=None, description="quality of service; none: the account's")
+    vcpus: int = Field(default=4, ge=1, description="cores of one worker")
+    memory_gib: float = Field(default=8.0, gt=0, description="memory of one worker")
+    gpus: int = Field(default=0, ge=0, description="GPUs of one worker")
+    gpu_type: str | None = Field(default=None, description="kind of GPU as the cluster calls it, e.g. a100")
+    time_limit_s: float | None = Field(
+        default=None, ge=60, description="longest job that the partition takes; none: life_s alone counts"
+    )
+    leave_s: float = Field(
+        default=60.0, ge=0, description="how long before the job's time limit a worker must have left"
+    )
+    kill_wait_s: float = Field(default=30.0, ge=1, description="the cluster's KillWait, from SIGTERM to SIGKILL")
+    queue_s: float = Field(default=1800.0, ge=60, description="longest wait in Slurm's queue; then it is called off")
+    array_max: int = Field(default=1000, ge=1, le=4_000_000, description="workers of one array job (MaxArraySize - 1)")
+    scratch: Path = Field(default=Path("/tmp"), description="folder on a node for what a worker keeps while it runs")  # noqa: S108 - made 0700 and checked
+    log_folder: Path | None = Field(default=None, description="folder that nodes can write logs to; none: no logs")
+    sbatch_options: tuple[str, ...] = Field(default=(), description="further options of sbatch, e.g. --constraint=avx2")
+    programs: Path | None = Field(default=None, description="folder of sbatch; none: the usual ones are searched")
+    slurm_conf: Path | None = Field(default=None, description="slurm.conf; none: where Slurm itself looks")
+    call_s: float = Field(default=20.0, gt=0, le=300, description="longest run of one of Slurm's programs")
 
 
 class OpencuePool(PoolSettings):
@@ -195,6 +266,21 @@ class OpencuePool(PoolSettings):
 
     backend: Backend = Field(default="opencue", description=BACKEND)
     hosts: tuple[str, ...] = Field(min_length=1, description="hosts that run RQD, as HOST or HOST:PORT")
+    listen: str = Field(
+        pattern=r"^\S+:\d+$", description="HOST:PORT on which RQD's reports are taken; OVERRIDE_CUEBOT of the hosts"
+    )
+    vcpus: int = Field(default=4, ge=1, description="cores of one worker")
+    memory_gib: float = Field(default=8.0, gt=0, description="memory of one worker")
+    gpus: int = Field(default=0, ge=0, description="GPUs of one worker")
+    user: str = Field(default="render", min_length=1, description="user that frames run as, where RQD changes users")
+    uid: int | None = Field(default=None, ge=1, description="its number, where RQD makes users; none: it does not")
+    gid: int | None = Field(default=None, ge=1, description="its group; none: the same number")
+    ignore_nimby: bool = Field(default=False, description="start workers on machines at which somebody works")
+    scratch: Path = Field(default=Path("/var/tmp"), description="folder on a host for what a worker keeps")  # noqa: S108 - made 0700 by mktemp
+    log_folder: Path = Field(default=Path("/var/tmp"), description="folder on a host, or shared, for RQD's logs")  # noqa: S108 - only the log
+    leave_s: float = Field(default=30.0, ge=0, description="time for a worker to leave, between SIGTERM and SIGKILL")
+    lost_s: float = Field(default=120.0, gt=0, description="silence after which a host's workers count as gone")
+    call_s: float = Field(default=5.0, gt=0, le=60, description="longest wait for an answer of RQD")
 
 
 class SitePool(PoolSettings):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
-import zoneinfo
 from pathlib import Path
 from typing import Any, Literal
 
 import platformdirs
 from pydantic import Field, field_validator
 
+from scheduler.settings.hours import known_zone
 from scheduler.settings.pools import AnyPool
 from scheduler.settings.section import Section
 from scheduler.settings.storage import StorageSettings
@@ -71,13 +70,7 @@ class FarmSettings(Section):
     keep_idempotency_days: float = Field(default=7.0, gt=0, description="how long idempotency keys are kept")
     join_code_s: float = Field(default=3600.0, gt=0, description="how long a join code is valid")
 
-    @field_validator("time_zone")
-    @classmethod
-    def _known_zone(cls, name: str | None) -> str | None:
-        if name and name not in zoneinfo.available_timezones():
-            near = difflib.get_close_matches(name, zoneinfo.available_timezones(), n=1)
-            raise ValueError(f"there is no time zone {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
-        return name
+    _valid_zone = field_validator("time_zone")(known_zone)
 
 
 class ImagingSettings(Section):

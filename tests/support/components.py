@@ -17,14 +17,20 @@ INSTALL = {
     "chromium": "apt-get install chromium",
     "fake-gcs-server": "make components",
     "gcc": "apt-get install gcc libc6-dev",
+    "munged": "apt-get install munge",
     "postgresql": "apt-get install postgresql",
     "povray": "apt-get install povray",
+    "rqd": "make components",
+    "sbatch": "apt-get install slurm-client",
+    "slurmctld": "apt-get install slurmctld slurm-wlm-basic-plugins",
+    "slurmd": "apt-get install slurmd slurm-wlm-basic-plugins",
     "unshare": "apt-get install util-linux",
     "weed": "make components",
 }
 
 ROOT = Path(__file__).parents[2]
 BPY_PYTHON = ROOT / ".venv-bpy" / "bin" / "python"
+RQD = ROOT / ".venv-rqd" / "bin" / "rqd"
 STORES = ROOT / ".venv-stores"
 """Where `tools/install_object_stores.sh` puts them."""
 
@@ -33,6 +39,8 @@ def find(component: str) -> Path | None:
     """Where the component's program is on this machine, or None."""
     if component == "bpy":
         return BPY_PYTHON if BPY_PYTHON.exists() else None
+    if component == "rqd":
+        return RQD if RQD.exists() else None
     if component == "postgresql":
         found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)
         return found[0].parent if found else None
@@ -40,7 +48,7 @@ def find(component: str) -> Path | None:
         return STORES / "bin" / "weed" if (STORES / "bin" / "weed").exists() else None
     if component == "fake-gcs-server":
         return next(STORES.glob("lib/python*/site-packages/fake_gcs_server_*/vendor/*/bin/fake-gcs-server-*"), None)
-    path = shutil.which(component)
+    path = shutil.which(component) or shutil.which(component, path="/usr/sbin:/sbin")  # where daemons live
     return Path(path) if path else None
 
 
