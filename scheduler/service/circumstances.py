@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from scheduler.domain.forecasting import Forecast
 from scheduler.domain.ranking import Policy
+from scheduler.routing.departing import SiteOffer
 from scheduler.routing.facts import Facts
 from scheduler.routing.route import Pool
 from scheduler.settings import PolicySettings
@@ -27,6 +28,8 @@ class Circumstances:
     `use` maps projects to their part of the farm's recent use; `forecasts` and `work` are by job, as last foretold;
     `home` are the forecasts if every job stayed at home, `foretold` the jobs that were in them: one that was
     and has no finish there never finishes there. `shared` are the facts that are the same for all jobs.
+    `sites` are the other farms by pool, `refused` by job the sites that did not take it lately, with the reason.
+    `unbegun` are jobs that run, as far as their status goes, but only ever did at a site.
     """
 
     now_s: float
@@ -38,6 +41,9 @@ class Circumstances:
     foretold: frozenset[int] = frozenset()
     work: Mapping[int, Work] = field(default_factory=dict[int, Work])
     shared: Facts = field(default_factory=Facts)
+    sites: Mapping[str, SiteOffer] = field(default_factory=dict[str, SiteOffer])
+    refused: Mapping[int, Mapping[str, str]] = field(default_factory=dict[int, Mapping[str, str]])
+    unbegun: frozenset[int] = frozenset()
 
     def slack_s(self, job: int, deadline_s: float | None) -> float | None:
         """Seconds to spare if the job goes on as foretold, negative if it will be late; None without a deadline.

@@ -16,6 +16,7 @@ from scheduler.service.launching import Launcher
 from scheduler.service.learning import Estimator
 from scheduler.service.leasing import Leasing
 from scheduler.service.publishing import Publisher
+from scheduler.service.sites import Sites
 from scheduler.service.staging import Staging
 from scheduler.service.surveying import Surveyor
 
@@ -35,6 +36,7 @@ class Services:
     surveyor: Surveyor
     following: Following
     courier: Courier | None
+    sites: Sites
     explainer: Explainer
     launcher: Launcher
     treasurer: Treasurer

@@ -16,6 +16,7 @@ INSTALL = {
     "bpy": "make components",
     "chromium": "apt-get install chromium",
     "gcc": "apt-get install gcc libc6-dev",
+    "ip": "apt-get install iproute2",
     "postgresql": "apt-get install postgresql",
     "povray": "apt-get install povray",
     "unshare": "apt-get install util-linux",
