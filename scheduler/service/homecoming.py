@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 from sqlmodel import Session, col, select
@@ -21,6 +20,8 @@ from scheduler.service.ledger import Ledger
 from scheduler.store import hot
 from scheduler.store.tables import Attempt, Job, Task
 from scheduler.store.writer import Transaction
+
+GIVEN_BY_SITES = "site."
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,8 @@ class AwaitedTask:
         return self.attempt + 1
 
     def file_name(self, frame: int) -> str:
-        """What a frame's file is called while it is staged."""
-        return f"{frame:04d}.{self.format}"
+        """What a frame's file is called while it is staged; no worker gives that name."""
+        return f"{GIVEN_BY_SITES}{frame:04d}.{self.format}"
 
 
 def awaited_tasks(session: Session, job: int, now_s: float) -> list[AwaitedTask]:
@@ -82,11 +83,6 @@ def is_settled(session: Session, job: int) -> bool:
         col(Task.not_before).is_not(None),
     )
     return session.exec(publishing.limit(1)).first() is None and session.exec(paused.limit(1)).first() is None
-
-
-def part_of(folder: Path, name: str) -> Path:
-    """Where a file grows before it is whole."""
-    return folder / f".{name}.part"
 
 
 def arrive(tx: Transaction, ledger: Ledger, task: AwaitedTask, site: str, job: int, files: list[OutputFile]) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -23,7 +24,7 @@ from scheduler.protocol.work import OutputFile
 from scheduler.service import handing_over
 from scheduler.service.cases import Case
 from scheduler.service.farm import Farm
-from scheduler.service.homecoming import AwaitedTask, arrive, awaited_tasks, is_settled, part_of
+from scheduler.service.homecoming import AwaitedTask, arrive, awaited_tasks, is_settled
 from scheduler.service.liaison import Liaison
 from scheduler.service.packing import Packed, Sender, pack
 from scheduler.service.placing import file_hash
@@ -31,6 +32,9 @@ from scheduler.service.viewing import reading
 from scheduler.store.blobs import storage_full
 from scheduler.store.tables import Blob, Job
 from scheduler.store.writer import Transaction
+
+GROWING = "site"
+"""The folder, beside those of a task's attempts, in which its files grow."""
 
 log = structlog.get_logger()
 
@@ -164,23 +168,31 @@ class Porter:
 
     async def _fetch(self, far_job: str, task: AwaitedTask, frame: FarFrame) -> OutputFile:
         """One frame's file into the staging folder, unless it is there."""
-        folder = self._farm.store.folders.attempt(task.task, task.next_attempt)
+        # Apart from the attempts' folders: if the job is taken back, a worker's files come into the next one.
+        folder, growing = self._farm.store.folders.attempt(task.task, task.next_attempt), self._growing(task)
         name = task.file_name(frame.frame)
 
         def fetch() -> None:
-            whole, part = folder / name, part_of(folder, name)
+            whole, part = folder / name, growing / f"{name}.part"
             if whole.exists() and file_hash(whole) == frame.hash:
                 return
             self._carrier.fetch(far_job, frame, part)
+            folder.mkdir(parents=True, exist_ok=True)
             os.replace(part, whole)
 
         await self._lane.run(fetch)
         return OutputFile(name, frame.size, frame.hash, "frame", frame.frame)
 
+    def _growing(self, task: AwaitedTask) -> Path:
+        """Where a task's files grow before they are whole."""
+        return self._farm.store.folders.staging / str(task.task) / GROWING
+
     async def _arrive(self, case: Case, task: AwaitedTask, files: list[OutputFile]) -> bool:
         site, job = self._liaison.site, case.row.job_id
         if not await self._farm.change(lambda tx, ledger: arrive(tx, ledger, task, site, job, files)):
             return False
+        with suppress(OSError):  # nothing is in it any more
+            self._growing(task).rmdir()
         self._on_delivered(task.task, task.next_attempt)
         return True
 

@@ -108,11 +108,6 @@ class Sites:
             self._farm.sites.unbegun = found
             self._farm.live.replan.set()
 
-    async def settled(self) -> None:
-        """Wait until no round runs."""
-        while running := [each.running for each in self._rounds.values() if each.running is not None]:
-            await asyncio.wait(running)
-
     async def close(self) -> None:
         """Stop; what is under way is taken up at the next start."""
         running = [each.running for each in self._rounds.values() if each.running is not None]

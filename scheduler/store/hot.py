@@ -265,7 +265,8 @@ ARRIVE = Query(
 )
 ATTEMPT_ARRIVED = Query(
     """
-    INSERT INTO attempt (task_id, attempt, worker, status, leased_at, manifest) VALUES (?, ?, ?, 'PUBLISHING', ?, ?)
+    INSERT INTO attempt (task_id, attempt, worker, status, leased_at, manifest, seconds)
+    VALUES (?, ?, ?, 'PUBLISHING', ?, ?, 0)
     """
 )
 PARTS = Query("SELECT id, step_id, status FROM task WHERE feeds = ? AND status IN ('READY', 'BLOCKED', 'FAILED')")

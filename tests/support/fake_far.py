@@ -32,6 +32,7 @@ class FarState:
     frames: tuple[int, ...]
     made: dict[int, bytes] = field(default_factory=dict)
     reason: str = "submitted"
+    worked_s: float = 0.0
     runs: list[int] = field(default_factory=list)
     """Frames in the order in which they were rendered."""
 
@@ -45,6 +46,7 @@ class FakeFar:
         self.blobs: dict[str, bytes] = {}
         self.submissions = self.shipments = self.fetches = 0
         self.told: list[tuple[str, str, dict[str, Any] | None]] = []
+        self.foretells = ""
         self.breaks_after: int | None = None
         """Bytes of a frame's file after which the line breaks."""
         self._number = 0
@@ -164,4 +166,4 @@ class FakeFar:
             found.status = JobStatus.QUEUED
 
     def _seen(self, job: FarState) -> FarJob:
-        return FarJob(job.number, job.status, len(job.made), len(job.frames), job.reason)
+        return FarJob(job.number, job.status, len(job.made), len(job.frames), job.reason, self.foretells, job.worked_s)

@@ -29,13 +29,21 @@ class SiteFarm(LooseFarm):
 
     _template: ClassVar[bytes] = b""
 
-    def __init__(self, data: Path, sites: dict[str, dict[str, Any]] | None = None, **sections: Any) -> None:
+    def __init__(
+        self,
+        data: Path,
+        sites: dict[str, dict[str, Any]] | None = None,
+        *,
+        database: str | None = None,
+        **sections: Any,
+    ) -> None:
         wanted = {"branch": {"default": True}} if sites is None else sites
         pools = {name: {"backend": "site", "url": URL, "token": "t"} | more for name, more in wanted.items()}
         self.far = {name: FakeFar(f"farm of {name}") for name in wanted}
-        data.mkdir(parents=True, exist_ok=True)
-        (data / DATABASE).write_bytes(self._migrated())
-        super().__init__(data, sections={"pools": pools} | sections)
+        if database is None:
+            data.mkdir(parents=True, exist_ok=True)
+            (data / DATABASE).write_bytes(self._migrated())
+        super().__init__(data, database, sections={"pools": pools} | sections)
 
     @classmethod
     def _migrated(cls) -> bytes:
