@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, SecretStr, Tag, model_validator
+from pydantic import Discriminator, Field, SecretStr, Tag
 
 from scheduler.settings.section import Section
 
@@ -141,12 +141,6 @@ class SitePool(PoolSettings):
     def is_house(self) -> bool:
         """Whether work there has not left the studio."""
         return self.default if self.in_house is None else self.in_house
-
-    @model_validator(mode="after")
-    def _has_token(self) -> SitePool:
-        if self.token is None and self.token_file is None:
-            raise ValueError("a site needs token or token_file")
-        return self
 
 
 def _backend(value: Any) -> str:

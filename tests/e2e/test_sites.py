@@ -17,8 +17,8 @@ import netns
 import pytest
 from running_farm import RunningFarm
 
-CUT_S = float(os.environ.get("LINE_CUT_S", "6"))
-FLAPPING_S = 8.0
+CUT_S = float(os.environ.get("LINE_CUT_S", "4"))
+FLAPPING_S = 6.0
 
 pytestmark = [
     pytest.mark.processes,
@@ -109,7 +109,7 @@ def pair(tmp_path_factory):
 
 def test_a_job_survives_a_line_that_is_cut_while_it_is_submitted_and_while_it_renders(pair):
     pair.places.cut()
-    job, out = pair.submit("cut", "1-8", samples=900)
+    job, out = pair.submit("cut", "1-6", samples=900)
     why = pair.home.until(lambda: _reason(pair, job, "does not answer"))
     assert "studio" in why
     pair.kill_home()  # with the job accepted, and the studio out of reach
@@ -120,14 +120,14 @@ def test_a_job_survives_a_line_that_is_cut_while_it_is_submitted_and_while_it_re
     assert pair.home.job(job)["away"] == "studio"
     pair.places.cut()
     before = len([frame for frame in _frames(pair, job) if frame["status"] == "published"])
-    assert before < 8, "the line was cut too late to show anything"
+    assert before < 6, "the line was cut too late to show anything"
     pair.kill_home()  # in the middle of it
     threading.Event().wait(CUT_S)
     pair.places.mend()
 
     done = pair.home.succeed(job, within_s=120)
     assert done["site"]["words"].startswith("handed over to studio") or done["site"]["outcome"] == "HOME"
-    pair.check_home(job, "cut", out, 8)
+    pair.check_home(job, "cut", out, 6)
 
 
 def test_a_line_that_flaps_and_a_farm_that_dies_leave_one_job_of_each(pair):

@@ -71,7 +71,6 @@ def test_a_pool_takes_the_keys_of_its_backend(tmp_path):
         ('[pools.a]\nbackend = "slurm"\nregion = "x"\n', r'pools.a.region .* backend = "slurm"'),
         ('[pools.a]\nbackend = "aws"\n', "pools.a.region"),
         ('[pools.a]\nbackend = "awz"\n', "pools.a"),
-        ('[pools.a]\nbackend = "site"\nurl = "https://x"\n', "token or token_file"),
         ('[pools.a]\nbackend = "site"\nurl = "ftp://x"\ntoken = "t"\n', "pools.a.url"),
         ('[pools.a]\nbackend = "site"\nurl = "https://x"\ntoken = "t"\njobs_max = 0\n', "pools.a.jobs_max"),
     ],

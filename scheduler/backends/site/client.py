@@ -219,7 +219,7 @@ def read_token(settings: SitePool) -> str:
         except (OSError, UnicodeDecodeError) as error:
             raise SiteDenied(f"{where} cannot be read: {error}") from error
     if not _TOKEN.fullmatch(token):
-        raise SiteDenied(f"{where} holds no token")
+        raise SiteDenied(f"the pool's {where} holds no token")
     return token
 
 

@@ -23,6 +23,7 @@ from scheduler.backends.site.troubles import SiteDenied, SiteRefused, SiteSilent
 from scheduler.clock import ManualClock, SystemClock
 from scheduler.domain.handover import FarFrame
 from scheduler.domain.states import JobStatus
+from scheduler.security.authority import open_authority
 from scheduler.settings import SitePool
 
 
@@ -135,6 +136,31 @@ def test_a_file_that_is_damaged_on_the_way_is_refused(far, tmp_path):
     with pytest.raises(SiteRefused) as refused:
         talk(far, lambda client: client.ship("0" * 64, scene))
     assert refused.value.code == "hash_mismatch"
+
+
+def test_a_pool_without_a_token_says_so():
+    with pytest.raises(SiteDenied, match="holds no token"):
+        SiteClient(SitePool(url="http://127.0.0.1:1"), SystemClock()).farm_id()
+
+
+def test_https_is_checked_by_the_authority_that_is_named(far, tmp_path):
+    authority = open_authority(tmp_path / "tls", "far", SystemClock().now())
+    certificate, key = authority.server_files(["127.0.0.1"], days=1, now=SystemClock().now())
+
+    async def run() -> None:
+        async with listening(far, ssl_certfile=str(certificate), ssl_keyfile=str(key)) as url:
+            ask = SitePool(url=url.replace("http:", "https:"), token=SecretStr(far.tokens["user"]))
+            trusting = SiteClient(ask.model_copy(update={"ca_file": authority.ca_file}), SystemClock())
+            assert await asyncio.to_thread(trusting.farm_id) == "test-farm"
+            blind = SiteClient(ask.model_copy(update={"verify": False}), SystemClock())
+            assert await asyncio.to_thread(blind.farm_id) == "test-farm"
+            doubting = SiteClient(ask, SystemClock())
+            with pytest.raises(SiteSilent, match="certificate verify failed"):
+                await asyncio.to_thread(doubting.farm_id)
+            for client in (trusting, blind, doubting):
+                client.close()
+
+    far.run(run())
 
 
 # ---- Frames come home ----------------------------------------------------------------------------------------------
