@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 WAITS_FULL = "{site} has as many jobs of this farm as it may (jobs_max = {jobs_max})"
 WAITS_SHUT = "{site} has not been reached for too long"
-WAITS_REFUSED = "{site} did not take it"
+WAITS_REFUSED = "it does not go to {site}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,7 @@ class Explainer:
         around = self._surveyor.look()
         place = place_of(facts.row, facts.override.priority if facts.override else None)
         verdict = route_of(facts.row, place, around, self._farm.book, tasks=facts.tasks)
-        facts = replace(facts, waiting=replace(facts.waiting, **self._at_sites(facts, verdict)))
+        facts = replace(facts, waiting=replace(facts.waiting, **self._at_sites(facts, verdict, around)))
         told = {
             "job": f"{job:05d}",
             "status": facts.row.status,
@@ -142,14 +142,14 @@ class Explainer:
             "override": None,
         }
 
-    def _at_sites(self, facts: _Facts, verdict: Route) -> dict[str, str | None]:
+    def _at_sites(self, facts: _Facts, verdict: Route, around: Circumstances) -> dict[str, str | None]:
         """How the job stands with another farm, or why it is not there."""
         row, handover, job = facts.row, facts.handover, facts.row.id or 0
         if row.away is not None and handover is not None:
             note = self._farm.sites.sites.get(row.away)
             trouble = note.troubles.get(job) if note is not None else None
             return {"away": why_away(self._farm, handover, trouble, paused=row.status == JobStatus.PAUSED)}
-        refused = self._farm.sites.refused(self._farm.now_s()).get(job, {})
+        refused = around.closed_sites(job, row.project)
         started = row.status == JobStatus.RUNNING and job not in self._farm.sites.unbegun
         return {"not_away": not_away(self._farm, verdict.chosen, refused, started=started)}
 

@@ -149,7 +149,7 @@ def _departures(
         fresh = row.fresh or row.job in around.unbegun
         if not fresh or row.job in leaving or sites.keys().isdisjoint(placement.chosen):
             continue
-        refused = around.refused.get(row.job, {}).keys()
+        refused = around.closed_sites(row.job, row.basis.card.project)
         waited_s, needs = around.now_s - row.submitted_s, placement.needs
         site = departure(
             placement.chosen,

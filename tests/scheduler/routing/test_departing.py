@@ -74,7 +74,7 @@ def test_it_goes_only_where_its_route_and_the_site_let_it(chosen, a, b, refused,
 def test_why_it_does_not_go():
     assert waiting_words("branch", OFFER, refused=None) is None
     assert "jobs_max = 10" in (waiting_words("branch", SiteOffer(10, full=True), refused=None) or "")
-    assert waiting_words("branch", OFFER, refused="no such renderer") == "branch did not take it: no such renderer"
+    assert waiting_words("branch", OFFER, refused="no such renderer") == "it does not go to branch: no such renderer"
     assert "too long" in (waiting_words("branch", SiteOffer(1, shut=True), refused=None) or "")
 
 

@@ -91,6 +91,17 @@ def test_what_another_farm_spent_counts_against_the_budget(make_home):
     (budget,) = home.run(list_budgets(home.farm))
     assert budget["by_pool_usd"] == {"branch": 1.0}
     assert budget["left_usd"] == 9.0
+    more = home.submit(renderer="kernel")
+    home.rounds(1)
+    assert home.row(more).away == "branch"
+    home.rounds()
+    far.jobs["00002"].worked_s = 18_000.0
+    home.rounds()
+    home.services.surveyor.take_budgets(home.run(list_budgets(home.farm)))
+    last = home.submit(renderer="kernel")
+    home.rounds()
+    assert home.row(last).away is None, "what is spent is spent"
+    assert "budget 'farm' is spent" in home.why(last)["waiting"][0]["reason"]
 
 
 def test_files_are_kept_until_they_were_sent_and_jobs_until_they_were_told(home, tmp_path):

@@ -78,7 +78,7 @@ def test_a_refusal_is_told_and_the_job_goes_on_at_home(make_home):
     home.rounds(2)
     assert home.row(job).away is None
     reasons = [group["reason"] for group in home.why(job)["waiting"]]
-    assert reasons == ["branch did not take it: it has no renderer 'kernel'"]
+    assert reasons == ["it does not go to branch: it has no renderer 'kernel'"]
     worker = home.join()
     home.rounds(1)
     assert len(home.sync(worker, want=1).leases) == 1
