@@ -147,7 +147,7 @@ class Explainer:
         row, handover, job = facts.row, facts.handover, facts.row.id or 0
         if row.away is not None and handover is not None:
             note = self._farm.sites.sites.get(row.away)
-            trouble = note.troubles.get(job) if note is not None else None
+            trouble = (note.faults.get(job) or note.troubles.get(job)) if note is not None else None
             return {"away": why_away(self._farm, handover, trouble, paused=row.status == JobStatus.PAUSED)}
         refused = around.closed_sites(job, row.project)
         started = row.status == JobStatus.RUNNING and job not in self._farm.sites.unbegun

@@ -15,6 +15,7 @@ import structlog
 from scheduler.backends.site.troubles import SiteChanged, SiteRefused, SiteSilent
 from scheduler.domain.handover import FarJob, HandoverState, Outcome, Step, next_step
 from scheduler.domain.outbox import backoff_s
+from scheduler.errors import OutfieldError
 from scheduler.priorities.lane import Lane
 from scheduler.service import handing_over
 from scheduler.service.cases import Case, load_case, load_cases
@@ -91,6 +92,8 @@ class Liaison:
         cases = await self.cases()
         self.note.open = len(cases)
         self.settled &= {case.number for case in cases}
+        for job in self.note.faults.keys() - {case.row.job_id for case in cases}:
+            del self.note.faults[job]
         await self._follow_rules(cases)
         await self._drop_unsent()
         if self.quiet():
@@ -101,13 +104,27 @@ class Liaison:
             if not self._far_farm:
                 self._far_farm = await self._lane.run(self._talker.farm_id)
             for case in cases:
-                await self._advance(case.number)
+                await self._guarded(case)
         except SiteSilent as error:
             self._far_farm = ""
             self.hush(error)
             await self._give_up(cases)
         else:
             self.note.silence, self.note.shut = None, False
+
+    async def _guarded(self, case: Case) -> None:
+        """One job's trouble is its own; a silent site is everybody's."""
+        job, faults = case.row.job_id, self.note.faults
+        try:
+            await self._advance(case.number)
+        except SiteSilent:
+            raise
+        except OutfieldError as error:
+            if faults.get(job) != error.message:
+                log.warning("site.fault", site=self.site, job=job, reason=error.message)
+            faults[job] = error.message
+        else:
+            faults.pop(job, None)
 
     async def cases(self) -> list[Case]:
         """The open handovers to this site."""

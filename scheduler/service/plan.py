@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scheduler.routing.machines import Machine, Needs, shortfall
-from scheduler.routing.rules import Cap
+from scheduler.routing.rules import Cap, RuleBook
 from scheduler.routing.sieve import Placement
 
 FIT_CACHE_MAX = 4096
@@ -62,6 +62,8 @@ class Plan:
     steps: list[PlannedStep] = field(default_factory=list)
     made_at: float = 0.0
     departures: tuple[Departure, ...] = ()
+    book: RuleBook | None = None
+    """The rules that it was made under."""
     _by_step: dict[int, PlannedStep] = field(default_factory=dict, repr=False)
     _order: dict[int, int] | None = field(default=None, repr=False)
     _fits: dict[tuple[int, str], bool] = field(default_factory=dict, repr=False)

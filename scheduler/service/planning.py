@@ -136,7 +136,7 @@ def make_plan(rows: Iterable[StepRow], around: Circumstances, router: Router) ->
     ]
     jobs = dict.fromkeys(step.card.job for step in steps if step.card.job in leaving)
     departures = tuple(Departure(job, leaving[job].chosen[0]) for job in jobs)
-    return Plan(steps, made_at=around.now_s, departures=departures)
+    return Plan(steps, made_at=around.now_s, departures=departures, book=router.book)
 
 
 def _departures(

@@ -34,7 +34,7 @@ class Refusal:
 class SiteNote:
     """One site as it stands: `open` counts the handovers to it, `shut` says that it has been silent for too long.
 
-    `troubles` are jobs whose files cannot be carried, with the reason.
+    `troubles` are jobs whose files cannot be carried, `faults` those that cannot be talked about, with the reason.
     """
 
     settings: SitePool
@@ -42,6 +42,7 @@ class SiteNote:
     silence: Silence | None = None
     shut: bool = False
     troubles: dict[int, str] = field(default_factory=dict[int, str])
+    faults: dict[int, str] = field(default_factory=dict[int, str])
 
     @property
     def offer(self) -> SiteOffer:

@@ -91,6 +91,8 @@ class Sites:
         if plan is self._seen or not self.hands:
             return
         self._seen = plan
+        if plan.book is not self._farm.book:
+            return  # rules have changed since: the next plan says who may leave under these
         leaving = [each for each in plan.departures if each.site in self.hands]
         if not leaving:
             return

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from scheduler.backends.site.troubles import SiteRefused, SiteSilent
+from scheduler.backends.site.troubles import SiteFault, SiteRefused, SiteSilent
 from scheduler.domain.frames import parse_frames
 from scheduler.domain.handover import FarFrame, FarJob
 from scheduler.domain.states import TERMINAL_JOBS, JobStatus
@@ -47,6 +47,8 @@ class FakeFar:
         self.submissions = self.shipments = self.fetches = 0
         self.told: list[tuple[str, str, dict[str, Any] | None]] = []
         self.foretells = ""
+        self.broken: set[str] = set()
+        """Jobs that it fails to tell of."""
         self.breaks_after: int | None = None
         """Bytes of a frame's file after which the line breaks."""
         self._number = 0
@@ -63,7 +65,7 @@ class FakeFar:
 
     def look(self, job: str, *, closely: bool) -> FarJob | None:
         """How a job stands."""
-        return self._call(lambda: self._seen(self.jobs[job]) if job in self.jobs else None)
+        return self._call(lambda: self._seen(self.jobs[job]) if job in self.jobs else None, job)
 
     def tell(self, job: str, order: str, body: Mapping[str, Any] | None = None) -> None:
         """What the job's state makes pointless is passed over."""
@@ -128,7 +130,9 @@ class FakeFar:
         (found,) = self.jobs.values()
         return found
 
-    def _call(self, answer: Callable[[], Result]) -> Result:
+    def _call(self, answer: Callable[[], Result], job: str = "") -> Result:
+        if job and job in self.broken:
+            raise SiteFault("it failed: unexpected")
         if self.line == "down":
             raise SiteSilent("it cannot be reached: no route")
         found = answer()

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from scheduler.backends.site.troubles import SiteDenied, SiteRefused, SiteSilent
+from scheduler.backends.site.troubles import SiteDenied, SiteFault, SiteRefused, SiteSilent
 from scheduler.domain.handover import FarFrame, FarJob
 from scheduler.domain.states import JobStatus
 from scheduler.errors import Conflict, NotFound
@@ -19,6 +19,8 @@ WORDS_MAX = 500
 RETRY_MAX_S = 3600.0
 """Longest pause that another farm may impose with `Retry-After`."""
 
+INTERNAL_ERROR = 500
+
 _HASH = re.compile(r"[0-9a-f]{64}")
 _JOB = re.compile(r"\d{5,15}")
 
@@ -27,7 +29,7 @@ def check(response: httpx.Response) -> None:
     """Raise what the status means; an answer in the 200s passes.
 
     Raises:
-        SiteSilent, SiteDenied, SiteRefused, NotFound, Conflict: see `troubles` and `scheduler.errors`.
+        SiteSilent, SiteDenied, SiteFault, SiteRefused, NotFound, Conflict: see `troubles` and `scheduler.errors`.
     """
     if response.is_success:
         return
@@ -40,6 +42,8 @@ def check(response: httpx.Response) -> None:
         raise Conflict(words, code=code or "conflict")
     if 400 <= status < 500 and status not in (404, 408, 429) and code:
         raise SiteRefused(words, code=code)
+    if status == INTERNAL_ERROR:
+        raise SiteFault(f"it failed: {words}")
     retry = response.headers.get("retry-after", "")
     raise SiteSilent(
         f"it answers with {status}: {words}", retry_s=min(RETRY_MAX_S, float(retry)) if retry.isdigit() else 0.0
@@ -72,7 +76,7 @@ def job_of(data: Any, why: Any = None) -> FarJob:
     """A job, and what its `why` adds.
 
     Raises:
-        SiteSilent: it is none.
+        SiteFault: it is none.
     """
     try:
         if not _JOB.fullmatch(data["jobID"]):
@@ -87,7 +91,7 @@ def job_of(data: Any, why: Any = None) -> FarJob:
             worked_s=max(0.0, float(data.get("worked_s") or 0.0)),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise SiteSilent("it does not tell of a job as an Outfield farm does") from error
+        raise SiteFault("it does not tell of a job as an Outfield farm does") from error
 
 
 def _reason(data: Mapping[str, Any], why: Mapping[str, Any]) -> str:
@@ -102,7 +106,7 @@ def frames_of(rows: Any) -> list[FarFrame]:
     """The published ones of a list of frames.
 
     Raises:
-        SiteSilent: it is none.
+        SiteFault: it is none.
     """
     try:
         found = [
@@ -111,7 +115,7 @@ def frames_of(rows: Any) -> list[FarFrame]:
             if row["status"] == "published"
         ]
     except (KeyError, TypeError, ValueError) as error:
-        raise SiteSilent("it does not tell of frames as an Outfield farm does") from error
+        raise SiteFault("it does not tell of frames as an Outfield farm does") from error
     if not all(_HASH.fullmatch(frame.hash) and frame.size >= 0 for frame in found):
-        raise SiteSilent("it tells of a frame without a hash")
+        raise SiteFault("it tells of a frame without a hash")
     return found

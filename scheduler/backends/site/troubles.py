@@ -1,8 +1,9 @@
 """What can go wrong with another farm, in one small family; nobody else need know what its client raises.
 
-    SiteSilent       down, slow, garbled, too busy, full: try again later
+    SiteSilent       down, slow, too busy, full: try again later, all of it
     ├── SiteDenied   it does not accept the token, or the token may not do this
     └── SiteChanged  another farm than before answers at this address
+    SiteFault        it answers, but not as it should: try that one thing again later
     SiteRefused      it has understood the request and refuses it; nothing was stored there
 
 Messages are for people and never hold the token.
@@ -36,6 +37,13 @@ class SiteChanged(SiteSilent):
 
     code = "site_changed"
     hint = "Correct the pool's url; jobs that were handed over wait for their own farm."
+
+
+class SiteFault(Unavailable):
+    """The other farm answers, but not as it should."""
+
+    code = "site_fault"
+    hint = "The farm tries again by itself; if it stays, look at the other farm's log."
 
 
 class SiteRefused(Refused):

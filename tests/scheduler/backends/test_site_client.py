@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from scheduler.backends.site.answers import job_of
 from scheduler.backends.site.client import SiteClient
 from scheduler.backends.site.pace import BURST_S, Pace
-from scheduler.backends.site.troubles import SiteDenied, SiteRefused, SiteSilent
+from scheduler.backends.site.troubles import SiteDenied, SiteFault, SiteRefused, SiteSilent
 from scheduler.clock import ManualClock, SystemClock
 from scheduler.domain.handover import FarFrame
 from scheduler.domain.states import JobStatus
@@ -271,7 +271,7 @@ def test_a_ca_file_that_cannot_be_used_says_so(tmp_path):
 def test_a_job_that_is_none(change):
     data = {"jobID": "00001", "status": "QUEUED", "frames_published": 0, "frame_count": 1, "reason": ""}
     assert job_of(data).job == "00001"
-    with pytest.raises(SiteSilent):
+    with pytest.raises(SiteFault):
         job_of(data | change)
 
 

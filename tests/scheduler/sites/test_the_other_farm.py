@@ -104,3 +104,19 @@ def test_a_job_that_came_from_this_farm_does_not_come_back(home):
     with pytest.raises(Refused, match="circle") as refused:
         home.submit(renderer="kernel", hops=["elsewhere", "test-farm"])
     assert refused.value.code == "site_loop"
+
+
+def test_one_job_that_it_fails_to_tell_of_holds_up_no_other(home):
+    far = home.far["branch"]
+    jobs = [home.submit(renderer="kernel"), home.submit(renderer="kernel")]
+    home.rounds()
+    far.broken = {"00001"}
+    for number in far.jobs:
+        far.render(number)
+    home.rounds()
+    assert [home.row(job).status for job in jobs] == [JobStatus.QUEUED, JobStatus.SUCCEEDED]
+    assert "it failed: unexpected" in home.why(jobs[0])["waiting"][0]["reason"]
+    far.broken = set()
+    home.rounds()
+    assert home.row(jobs[0]).status == JobStatus.SUCCEEDED
+    assert home.farm.sites.sites["branch"].faults == {}
