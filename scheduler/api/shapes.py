@@ -71,6 +71,7 @@ class JobEntry(Shape):
     started_at: str | None
     ended_at: str | None
     deadline: str | None
+    away: str | None = Field(description="the site that has the job; none: it is here")
 
 
 class StepShape(Shape):
@@ -88,6 +89,35 @@ class Need(Shape):
 
     jobID: str
     met: bool
+
+
+class HandoverShape(Shape):
+    """A job's newest handover to another farm, and how the job stands there."""
+
+    site: str
+    state: str
+    outcome: str | None
+    words: str
+    jobID: str | None
+    status: str | None
+    published: int
+    frames: int
+    reason: str
+    finish: str | None
+    worked_s: float
+    left_at: str
+    admitted_at: str | None
+    seen_at: str | None
+    closed_at: str | None
+
+
+class SiteShape(Shape):
+    """A pool that is another farm: `jobs` of this farm are there; `trouble`: why it is left alone at present."""
+
+    url: str
+    jobs: int
+    jobs_max: int
+    trouble: str | None
 
 
 class JobShape(JobEntry):
@@ -110,6 +140,9 @@ class JobShape(JobEntry):
     timeout_s: float
     depends_on: list[Need]
     steps: list[StepShape]
+    worked_s: float = Field(description="time that workers of this farm spent on it, useful or not, in seconds")
+    hops: list[str] = Field(description="ids of the farms that it came through")
+    site: HandoverShape | None = Field(description="its newest handover to another farm")
 
 
 class TaskShape(Shape):
@@ -220,6 +253,7 @@ class PoolShape(Shape):
     running: int
     ready: int
     members: list[str]
+    site: SiteShape | None = None
 
 
 class EventShape(Shape):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from scheduler.backends.registry import Registry, make
+from scheduler.backends.site.client import SiteClient
 from scheduler.bootstrap.tls import authority_of
 from scheduler.clock import Clock
 from scheduler.imaging.filming import Filming
@@ -21,11 +22,15 @@ from scheduler.service.identity import Identity
 from scheduler.service.launching import Launcher
 from scheduler.service.learning import Estimator
 from scheduler.service.leasing import Leasing
+from scheduler.service.liaison import Liaison
 from scheduler.service.live import Live
 from scheduler.service.picturing import Pictures
+from scheduler.service.porter import Porter
 from scheduler.service.publishing import Publisher
+from scheduler.service.recalling import Recaller
 from scheduler.service.rulekeeping import load_rules
 from scheduler.service.services import Services
+from scheduler.service.sites import SiteHands, Sites, make_board
 from scheduler.service.staging import Staging
 from scheduler.service.surveying import Surveyor
 from scheduler.service.treasury import prices
@@ -55,10 +60,11 @@ def assemble(
     Raises:
         Refused: the rules of the settings are wrong.
     """
-    farm = Farm(store, clock, settings, Live())
+    farm = Farm(store, clock, settings, Live(), id=farm_id)
     farm.tracker = tracker(store, settings, clock)
     farm.outbox = make_outbox(settings.shotgrid, farm_id)
     farm.authority = authority_of(farm)
+    make_board(farm)
     load_rules(farm)
     identity = Identity(farm)
     identity.load()
@@ -82,12 +88,23 @@ def assemble(
         surveyor=surveyor,
         following=following,
         courier=_courier(farm, imaging),
+        sites=_sites(farm, surveyor, publisher),
         explainer=Explainer(farm, surveyor, forecaster, following),
         launcher=launcher,
         treasurer=Treasurer(farm, launcher),
         farm_id=farm_id,
         started_at=farm.now_s(),
     )
+
+
+def _sites(farm: Farm, surveyor: Surveyor, publisher: Publisher) -> Sites:
+    """Other farms that jobs may be handed over to: for each two connections, one for small talk and one for files."""
+    recaller, hands = Recaller(farm, surveyor), list[SiteHands]()
+    for name, note in farm.sites.sites.items():
+        liaison = Liaison(farm, name, SiteClient(note.settings, farm.clock), recaller)
+        carrier = SiteClient(note.settings, farm.clock)
+        hands.append(SiteHands(liaison, Porter(farm, liaison, carrier, publisher.on_delivered)))
+    return Sites(farm, hands)
 
 
 def _courier(farm: Farm, imaging: ImagingPool) -> Courier | None:

@@ -23,6 +23,7 @@ from scheduler.service.identity import Role
 from scheduler.service.keeping import keep_house
 from scheduler.service.restoring import restore
 from scheduler.service.services import Services
+from scheduler.service.sites import SITES_LOOK_S
 from scheduler.settings import Settings
 from scheduler.store.store import Store
 from scheduler.store.tables import Meta
@@ -103,6 +104,7 @@ async def _ticking(services: Services) -> AsyncIterator[None]:
         follower.cancel()
         with suppress(asyncio.CancelledError):
             await follower
+        await services.sites.close()
         await services.publisher.drain()
         await services.following.close()
         await services.launcher.close()
@@ -147,6 +149,8 @@ def timetable(services: Services, tick: Tick) -> AsyncIOScheduler:
         timer.add_job(services.launcher.rounds, "interval", seconds=ROUND_S)
     if farm.tracker is not None:
         timer.add_job(services.following.poll, "interval", seconds=TRACKER_LOOK_S)
+    if services.sites.hands:
+        timer.add_job(services.sites.poll, "interval", seconds=SITES_LOOK_S)
     if services.courier is not None:
         timer.add_job(services.courier.deliver, "interval", seconds=DELIVER_INTERVAL_S)
     return timer

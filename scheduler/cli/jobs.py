@@ -142,7 +142,7 @@ def job_row(job: Mapping[str, Any], when: Callable[[str | None], str]) -> list[o
     return [
         job["jobID"],
         job["name"],
-        job["status"],
+        f"{job['status']} @{job['away']}" if job.get("away") else job["status"],
         f"{job['progress']['done']}/{job['progress']['total']}",
         job["priority"],
         job["user"],
@@ -199,6 +199,7 @@ def job_fields(job: Mapping[str, Any], when: Callable[[str | None], str]) -> lis
         ("job", f"{job['jobID']}  {job['name']}"),
         ("status", job["status"]),
         ("reason", job["reason"]),
+        ("site", (job.get("site") or {}).get("words")),
         ("done", done),
         ("frames", job["frames"]),
         ("renderer", job["renderer"]),

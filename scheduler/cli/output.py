@@ -109,7 +109,12 @@ class Output:
             )
         for row in rows:
             cells = zip(columns, map(_text, row), strict=True)
-            table.add_row(*[Text(text, style=STATUS_STYLES.get(text, "") if c.status else "") for c, text in cells])
+            table.add_row(
+                *[
+                    Text(text, style=STATUS_STYLES.get(text.partition(" ")[0], "") if c.status else "")
+                    for c, text in cells
+                ]
+            )
         self.console().print(table)
 
     def fields(self, pairs: Iterable[tuple[str, object]]) -> None:

@@ -38,6 +38,7 @@ def explain(output: Output, data: Mapping[str, Any]) -> None:
             ("job", data.get("job")),
             ("status", data.get("status")),
             ("task", f"{task['task']} {task['status']}: {task['reason']}" if task else None),
+            ("site", (data.get("site") or {}).get("words")),
             ("rank", rank_line(rank)),
             ("priority", priority_line(rank, data.get("override"))),
             ("deadline", deadline_line(rank)),

@@ -11,6 +11,8 @@ from scheduler.protocol.renderers import Format
 
 TEXT_MAX = 1024
 TAGS_MAX = 64
+HOPS_MAX = 8
+"""Farms that a job may come through, one handing it over to the next."""
 
 
 class Split(BaseModel):
@@ -56,7 +58,9 @@ class NewJob(BaseModel):
         default=None, max_length=64, description="none: it follows from the ending of the scene"
     )
     scene: str | None = Field(
-        default=None, max_length=4096, description="a path that workers can see, or blob:SHA-256[/name]"
+        default=None,
+        max_length=4096,
+        description="a path that workers can see, blob:SHA-256[/name], or archive:SHA-256[/scene in the zip]",
     )
     frames: str | None = Field(
         default=None, max_length=10_000, description="as in fileseq, e.g. 1-100x2,150; none: frame 1"
@@ -84,3 +88,8 @@ class NewJob(BaseModel):
     preview_first: bool = Field(default=False, description="first, last and middle frame before the others")
     paused: bool = Field(default=False, description="accepted, but not started")
     metadata: dict[str, Any] = Field(default_factory=dict, description="kept and shown, not read")
+    hops: list[str] = Field(
+        default_factory=list,
+        max_length=HOPS_MAX,
+        description="ids of the farms that it came through; they fill it in",
+    )

@@ -27,13 +27,21 @@ REASON_CAP = "rule '{rule}' gives it no slots here"
 REASON_EMPTY = "no worker of this pool is here at the moment"
 REASON_UNFIT = "no worker of this pool has what the job needs"
 REASON_FITS = "workers of this pool can take it"
+REASON_SITE = "another farm, which takes the job whole"
 
 DETAIL_ALLOWED = "rule '{rule}' allows it"
 DETAIL_PREFERRED = "rule '{rule}' prefers it"
+DETAIL_DEFAULT = "everything goes there unless a rule or the job says otherwise"
 DETAIL_TAG = "rule '{rule}' asks for the tag {tag}"
 
 WEIGHT_PREFERRED, WEIGHT_HOUSE, WEIGHT_FIT, WEIGHT_CHEAP = 0.5, 0.25, 0.15, 0.1
 """What the parts of a pool's score count; each part lies in [0, 1] and the weights add up to 1."""
+
+SITE_BACKEND = "site"
+"""The backend of pools that have no workers, but are another farm."""
+
+DEFAULT_PREFERENCE = 0.75
+"""Preference, 0 to 1, of the site that jobs go to by default; a rule that prefers another pool by more says more."""
 
 CLOUD_PREFERENCE = 0.75
 """Preference, 0 to 1, of pools beyond the house for a job whose cloud is `prefer`; a rule that names one says more."""
@@ -41,7 +49,10 @@ CLOUD_PREFERENCE = 0.75
 
 @dataclass(frozen=True)
 class Pool:
-    """A pool as routing sees it. `tags` are those that each of its workers has beside its own."""
+    """A pool as routing sees it. `tags` are those that each of its workers has beside its own.
+
+    `house`: a site that is the studio's own; `default`: jobs go there without a rule.
+    """
 
     name: str
     machines: tuple[Machine, ...] = ()
@@ -49,11 +60,23 @@ class Pool:
     price_usd_per_hour: float = 0.0
     workers_max: int | None = None
     tags: tuple[str, ...] = ()
+    house: bool = False
+    default: bool = False
 
     @property
     def in_house(self) -> bool:
         """Whether work in this pool has not left the studio."""
-        return self.name == HOME_POOL or self.backend in HOUSE_BACKENDS
+        return self.house or self.name == HOME_POOL or self.backend in HOUSE_BACKENDS
+
+    @property
+    def is_site(self) -> bool:
+        """Whether it is another farm, which takes jobs whole."""
+        return self.backend == SITE_BACKEND
+
+    @property
+    def needs_no_rule(self) -> bool:
+        """Whether jobs may go there without a rule that allows it."""
+        return self.default or self.name == HOME_POOL
 
 
 @dataclass(frozen=True)
@@ -95,8 +118,8 @@ class Route:
 
     @cached_property
     def placeable(self) -> bool:
-        """Whether some worker that is here now could take it."""
-        return any(verdict.allowed and verdict.reason == REASON_FITS for verdict in self.pools)
+        """Whether some worker that is here now could take it, or another farm."""
+        return any(verdict.allowed and verdict.reason in (REASON_FITS, REASON_SITE) for verdict in self.pools)
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -132,7 +155,7 @@ def _forbidden(_request: RouteRequest, pool: Pool, effects: Effects) -> No | Non
 
 def stays_home(_request: RouteRequest, pool: Pool, effects: Effects) -> No | None:
     """The one filter that rules lift: no job leaves home without a rule that allows it."""
-    if pool.name == HOME_POOL or _allowing_rule(pool, effects):
+    if pool.needs_no_rule or _allowing_rule(pool, effects):
         return None
     return REASON_AWAY, None
 
@@ -204,7 +227,7 @@ def _verdict(request: RouteRequest, needs: Needs, pool: Pool, effects: Effects) 
     reason, fit, counts = fit_of(needs, pool)
     preferred, preferring = preference(request, pool, effects)
     allowing = _allowing_rule(pool, effects) if pool.name != HOME_POOL else None
-    told = [DETAIL_ALLOWED.format(rule=allowing)] if allowing else []
+    told = [DETAIL_ALLOWED.format(rule=allowing)] if allowing else [DETAIL_DEFAULT] if pool.default else []
     told += [DETAIL_PREFERRED.format(rule=preferring)] if preferring else []
     told += [DETAIL_TAG.format(rule=rule, tag=tag) for tag, rule in sorted(effects.tags.items())]
     detail = "; ".join([counts, *told] if counts else told)
@@ -224,6 +247,8 @@ def score_of(pool: Pool, preferred: float, fit: float) -> float:
 def preference(request: RouteRequest, pool: Pool, effects: Effects) -> tuple[float, str | None]:
     """How strongly rules or the job prefer this pool, 0 to 1, and the rule."""
     strength, rule = effects.preference(pool.name)
+    if pool.default and strength < DEFAULT_PREFERENCE:
+        return DEFAULT_PREFERENCE, None
     if pool.in_house:
         return strength, rule
     clouds = effects.cloud.get("prefer")
@@ -234,6 +259,8 @@ def preference(request: RouteRequest, pool: Pool, effects: Effects) -> tuple[flo
 
 def fit_of(needs: Needs, pool: Pool) -> tuple[str, float, str]:
     """The reason, the part of the workers that fit, and the counts in words."""
+    if pool.is_site:
+        return REASON_SITE, 1.0, ""
     if not pool.machines:
         return REASON_EMPTY, 0.0, ""
     if pool.tags and needs.tags:

@@ -7,13 +7,12 @@ together, one rule that says no closes a pool, and one that opens it is enough. 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from scheduler.routing.machines import Needs
 from scheduler.routing.route import (
     FILTERS,
-    HOME_POOL,
     Pool,
     RouteRequest,
     caps_on,
@@ -55,8 +54,10 @@ class Sieve:
         alone = [add_up([rule]) for rule in book.rules]
         self._closing = [_bits(_closes(ANYTHING, pool, effects) for effects in alone) for pool in pools]
         self._opening = [_bits(_opens(pool, effects) for effects in alone) for pool in pools]
-        self._home = [pool.name == HOME_POOL for pool in pools]
-        self._preferring = [_bits(preference(ANYTHING, pool, effects)[0] > 0 for effects in alone) for pool in pools]
+        self._home = [pool.needs_no_rule for pool in pools]
+        # What a default site is preferred by of itself is no rule's doing.
+        bare = [replace(pool, default=False) for pool in pools]
+        self._preferring = [_bits(preference(ANYTHING, pool, effects)[0] > 0 for effects in alone) for pool in bare]
         self._tagging = _bits(bool(rule.require_tags) for rule in book.rules)
         self._capping = [_bits(bool(caps_on([pool.name], rule.caps)) for rule in book.rules) for pool in pools]
         self._requests: dict[RouteRequest, int] = {}

@@ -6,11 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from scheduler.domain.budgeting import EVERYBODY
 from scheduler.domain.forecasting import Forecast
 from scheduler.domain.ranking import Policy
+from scheduler.routing.departing import SiteOffer
 from scheduler.routing.facts import Facts
 from scheduler.routing.route import Pool
 from scheduler.settings import PolicySettings
+
+SITE_COSTS = "budget '{budget}' is spent, and the site has a price"
 
 
 class Work(NamedTuple):
@@ -27,6 +31,8 @@ class Circumstances:
     `use` maps projects to their part of the farm's recent use; `forecasts` and `work` are by job, as last foretold;
     `home` are the forecasts if every job stayed at home, `foretold` the jobs that were in them: one that was
     and has no finish there never finishes there. `shared` are the facts that are the same for all jobs.
+    `sites` are the other farms by pool, `refused` by job the sites that did not take it lately, with the reason.
+    `unbegun` are jobs that run, as far as their status goes, but only ever did at a site.
     """
 
     now_s: float
@@ -38,6 +44,22 @@ class Circumstances:
     foretold: frozenset[int] = frozenset()
     work: Mapping[int, Work] = field(default_factory=dict[int, Work])
     shared: Facts = field(default_factory=Facts)
+    sites: Mapping[str, SiteOffer] = field(default_factory=dict[str, SiteOffer])
+    refused: Mapping[int, Mapping[str, str]] = field(default_factory=dict[int, Mapping[str, str]])
+    unbegun: frozenset[int] = frozenset()
+
+    def closed_sites(self, job: int, project: str) -> dict[str, str]:
+        """The sites that a job does not go to at present, with the reason: they did not take it, or money is spent."""
+        closed = dict(self.refused.get(job, {}))
+        spent = next((name for name in (EVERYBODY, project) if self._is_spent(name)), None)
+        if spent is not None:
+            words = SITE_COSTS.format(budget=spent)
+            closed |= {pool.name: words for pool in self.pools if pool.is_site and pool.price_usd_per_hour > 0}
+        return closed
+
+    def _is_spent(self, budget: str) -> bool:
+        found = self.shared.budget.get(budget)
+        return found is not None and found["left_usd"] <= 0
 
     def slack_s(self, job: int, deadline_s: float | None) -> float | None:
         """Seconds to spare if the job goes on as foretold, negative if it will be late; None without a deadline.

@@ -11,6 +11,7 @@ import sqlalchemy
 from sqlmodel import col
 
 from scheduler.domain.estimating import work_kind
+from scheduler.domain.handover import SITE_WORKER
 from scheduler.domain.states import AttemptStatus, TaskStatus
 from scheduler.protocol.work import OutputFile
 from scheduler.service.exchange import FILELESS_RENDERER
@@ -45,6 +46,11 @@ class Delivery:
     kind: str
     worth: float
     """Frames that the task is worth: 10 for a chunk of ten, 1/16 for one of sixteen tiles."""
+
+    @property
+    def from_site(self) -> bool:
+        """Whether another farm made it."""
+        return (self.worker or "").startswith(SITE_WORKER)
 
     @property
     def mark(self) -> str:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from scheduler.domain.handover import SITE_WORKER
 from scheduler.domain.retrying import FailedAttempt, FailureClass, RetryDecision, decide_retry
 from scheduler.domain.states import AttemptStatus, TaskStatus
 from scheduler.protocol.work import Report
@@ -119,6 +120,8 @@ def fail(tx: Transaction, ledger: Ledger, report: Report, *, other_workers: bool
     spent, pause_s = (current.failures, current.troubles, current.max_attempts), max(0.0, report.retry_after_s)
     decision = decide_retry(FailedAttempt(failure, *spent, other_workers, pause_s))
     after = TaskStatus.READY if decision.retry else TaskStatus.FAILED
+    if after is TaskStatus.READY and worker.startswith(SITE_WORKER) and tx.rows(hot.LACKS_PARTS, (report.task,)):
+        after = TaskStatus.BLOCKED
     message = report.message[:MESSAGE_MAX]
     if not _release(tx, ledger.now_s, report, decision, after, worker):
         return False

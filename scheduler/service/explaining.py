@@ -25,6 +25,7 @@ from scheduler.service.situating import JobPlace, place_of, rank_parts, route_of
 from scheduler.service.submitting import Draft
 from scheduler.service.surveying import Surveyor
 from scheduler.service.viewing_priorities import override_view
+from scheduler.service.viewing_sites import far_estimate, latest, not_away, site_view, why_away
 from scheduler.service.waiting import (
     WAITS_DELAY,
     WAITS_DISK,
@@ -35,6 +36,7 @@ from scheduler.service.waiting import (
     reasons,
 )
 from scheduler.store.production import PriorityOverride
+from scheduler.store.sites import Handover
 from scheduler.store.tables import Job, JobDependency, Step, Task
 
 FAILURES_MAX = 5
@@ -50,6 +52,7 @@ class _Facts:
     tasks: int
     waiting: Waiting
     failures: list[dict[str, Any]]
+    handover: Handover | None = None
 
 
 class Explainer:
@@ -100,16 +103,18 @@ class Explainer:
         around = self._surveyor.look()
         place = place_of(facts.row, facts.override.priority if facts.override else None)
         verdict = route_of(facts.row, place, around, self._farm.book, tasks=facts.tasks)
+        facts = replace(facts, waiting=replace(facts.waiting, **self._at_sites(facts, verdict, around)))
         told = {
             "job": f"{job:05d}",
             "status": facts.row.status,
             "rank": self._rank(facts, place, around),
             "route": route_view(verdict),
             "waiting": reasons(facts.waiting, verdict, self._stage(job, verdict, facts.row.project)),
-            "estimate": self._forecaster.told(job, facts.row.status),
+            "estimate": far_estimate(facts.handover) or self._forecaster.told(job, facts.row.status),
             "tracking": self._following.why(facts.row),
             "failures": facts.failures,
-            "placeable": verdict.placeable,
+            "placeable": verdict.placeable or facts.row.away is not None,
+            "site": site_view(facts.handover),
         }
         return told | {"override": None if facts.override is None else override_view(facts.override)}
 
@@ -133,8 +138,20 @@ class Explainer:
             "tracking": self._following.why(row),
             "failures": [],
             "placeable": verdict.placeable,
+            "site": None,
             "override": None,
         }
+
+    def _at_sites(self, facts: _Facts, verdict: Route, around: Circumstances) -> dict[str, str | None]:
+        """How the job stands with another farm, or why it is not there."""
+        row, handover, job = facts.row, facts.handover, facts.row.id or 0
+        if row.away is not None and handover is not None:
+            note = self._farm.sites.sites.get(row.away)
+            trouble = (note.faults.get(job) or note.troubles.get(job)) if note is not None else None
+            return {"away": why_away(self._farm, handover, trouble, paused=row.status == JobStatus.PAUSED)}
+        refused = around.closed_sites(job, row.project)
+        started = row.status == JobStatus.RUNNING and job not in self._farm.sites.unbegun
+        return {"not_away": not_away(self._farm, verdict.chosen, refused, started=started)}
 
     def _rank(self, facts: _Facts, place: JobPlace, around: Circumstances) -> dict[str, Any]:
         """The rank in the plan; for a job that is not in it, the score that it would have."""
@@ -236,11 +253,12 @@ def _load(farm: Farm, job: int, undeliverable: Mapping[int, str]) -> _Facts:
             .order_by(func.count().desc())
             .limit(FAILURES_MAX)
         ).all()
+        handover = latest(session, job)
         session.expunge_all()
     if row.status not in TERMINAL_JOBS:
         waiting = replace(waiting, undeliverable=undeliverable)
     told = [{"message": message, "tasks": count} for message, count in failures]
-    return _Facts(row, override, tasks, waiting, told)
+    return _Facts(row, override, tasks, waiting, told, handover)
 
 
 def _waiting(session: Session, row: Job, now_s: float) -> tuple[Waiting, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -15,6 +15,7 @@ from scheduler.routing.rules import EMPTY_BOOK, RuleBook
 from scheduler.security.authority import Authority
 from scheduler.service.ledger import Ledger
 from scheduler.service.live import Live
+from scheduler.service.site_board import SiteBoard
 from scheduler.settings import Settings
 from scheduler.store.store import Store
 from scheduler.store.writer import Transaction
@@ -34,6 +35,10 @@ class Farm:
     """The routing rules in force."""
     url: str = ""
     """Where it serves, once it does; what workers of pools without a URL of their own are told."""
+    id: str = ""
+    """The farm's own id, by which other farms know it again."""
+    sites: SiteBoard = field(default_factory=SiteBoard)
+    """Other farms that jobs may be handed over to."""
     tracker: Tracker | None = None
     outbox: Outbox | None = None
     authority: Authority | None = None

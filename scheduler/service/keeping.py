@@ -9,10 +9,13 @@ from pathlib import Path
 import structlog
 from sqlmodel import col, delete, select
 
+from scheduler.domain.handover import HandoverState
 from scheduler.domain.states import TERMINAL_JOBS, AttemptStatus
 from scheduler.errors import Unavailable
 from scheduler.service.farm import Farm
+from scheduler.service.handing_over import needed_blobs, open_handovers
 from scheduler.store.production import Forecast, Outgoing, PriorityOverride
+from scheduler.store.sites import Handover
 from scheduler.store.tables import Attempt, Blob, Event, Frame, IdempotencyKey, Job, JobDependency, Step, Task
 from scheduler.store.writer import Transaction
 
@@ -58,7 +61,11 @@ def _forget_rows(tx: Transaction, now_s: float, events_days: float, keys_days: f
 def _forget_jobs(tx: Transaction, before_s: float) -> list[int]:
     """Ended jobs, with everything that hangs on them. Published frames at the artist's path stay where they are."""
     found = tx.session.exec(
-        select(Job.id).where(col(Job.ended_at) < before_s, col(Job.status).in_(list(TERMINAL_JOBS))).limit(BATCH_MAX)
+        # One that another farm is still to be told of stays until it was told.
+        select(Job.id)
+        .where(col(Job.ended_at) < before_s, col(Job.status).in_(list(TERMINAL_JOBS)))
+        .where(col(Job.id).not_in(select(Handover.job_id).where(Handover.state != HandoverState.CLOSED)))
+        .limit(BATCH_MAX)
     ).all()
     jobs = [job for job in found if job is not None]
     if not jobs:
@@ -66,7 +73,7 @@ def _forget_jobs(tx: Transaction, before_s: float) -> list[int]:
     tasks = select(Task.id).where(col(Task.job_id).in_(jobs))
     tx.session.exec(delete(Attempt).where(col(Attempt.task_id).in_(tasks)))
     tx.session.exec(delete(JobDependency).where(col(JobDependency.job).in_(jobs) | col(JobDependency.needs).in_(jobs)))
-    for table in (Frame, Task, Step, Forecast, PriorityOverride, Outgoing):
+    for table in (Frame, Task, Step, Forecast, PriorityOverride, Outgoing, Handover):
         tx.session.exec(delete(table).where(col(table.job_id).in_(jobs)))
     tx.session.exec(delete(Job).where(col(Job.id).in_(jobs)))
     return jobs
@@ -76,6 +83,7 @@ def _forget_blobs(tx: Transaction, before_s: float) -> list[str]:
     """Blobs that nothing has used for long, and that no job which may still run refers to."""
     living = tx.session.exec(select(Job.scene).where(col(Job.status).not_in(list(TERMINAL_JOBS)))).all()
     needed = {scene.get(key) for scene in living for key in ("blob", "archive")}
+    needed |= needed_blobs(open_handovers(tx.session))
     old = tx.session.exec(select(Blob).where(col(Blob.used_at) < before_s).limit(BATCH_MAX)).all()
     gone = [row for row in old if row.hash not in needed]
     for row in gone:

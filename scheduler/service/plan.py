@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scheduler.routing.machines import Machine, Needs, shortfall
-from scheduler.routing.rules import Cap
+from scheduler.routing.rules import Cap, RuleBook
 from scheduler.routing.sieve import Placement
 
 FIT_CACHE_MAX = 4096
@@ -47,12 +47,23 @@ class PlannedStep:
     priority: int
 
 
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """A job that is to be handed over whole to a site."""
+
+    job: int
+    site: str
+
+
 @dataclass
 class Plan:
-    """Steps in the order in which they are leased."""
+    """Steps in the order in which they are leased, and the jobs that leave for another farm, first things first."""
 
     steps: list[PlannedStep] = field(default_factory=list)
     made_at: float = 0.0
+    departures: tuple[Departure, ...] = ()
+    book: RuleBook | None = None
+    """The rules that it was made under."""
     _by_step: dict[int, PlannedStep] = field(default_factory=dict, repr=False)
     _order: dict[int, int] | None = field(default=None, repr=False)
     _fits: dict[tuple[int, str], bool] = field(default_factory=dict, repr=False)

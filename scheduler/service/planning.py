@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from scheduler.domain.forecasting import Forecast
 from scheduler.domain.ranking import RankInput, order
 from scheduler.domain.states import WorkerStatus
-from scheduler.routing.machines import Machine, Needs
+from scheduler.routing.departing import departure
+from scheduler.routing.machines import Machine, Needs, shortfall
 from scheduler.routing.route import HOME_POOL, Pool, RouteRequest
 from scheduler.routing.router import JobFacts, RouteItem, Router
+from scheduler.routing.sieve import Placement
 from scheduler.service.circumstances import Circumstances
 from scheduler.service.live import LiveWorker
 from scheduler.service.moving_facts import columns
-from scheduler.service.plan import Plan, PlannedStep, StepCard
-from scheduler.settings import PoolSettings
+from scheduler.service.plan import Departure, Plan, PlannedStep, StepCard
+from scheduler.settings import PoolSettings, SitePool
 from scheduler.store import hot
 from scheduler.store.writer import Transaction
 
 FORGET_FACTOR, FORGET_MIN = 2, 1000
 """Steps that are remembered beyond twice those in the queue, before the ones that are gone are forgotten."""
+
+
+GROWING_BACKENDS = frozenset({"gce", "aws", "slurm", "opencue"})
+"""Backends that make workers appear for work that waits."""
 
 
 class Told(NamedTuple):
@@ -46,6 +52,8 @@ class StepBasis(NamedTuple):
 class StepRow:
     """One plannable step: what never changes, and what does. Priority and deadline are those in force.
 
+    `fresh`: nothing of its job has started, as far as its status tells.
+
     The same object as long as the database says the same; `seen` is then what ranking saw of it last, and sees again
     while the forecasts are those of `seen_in`.
     """
@@ -59,6 +67,7 @@ class StepRow:
     boost: float
     deadline_s: float | None
     tracked: Told | None
+    fresh: bool = True
     seen: RankInput | None = None
     seen_in: Mapping[int, Forecast] | None = None
 
@@ -87,10 +96,10 @@ class StepLoader:
 
 
 def _row(tx: Transaction, basis: StepBasis, raw: Sequence[Any]) -> StepRow:
-    _step, ready, priority, submitted_at, waiting_on, boost, deadline, tracked_at = raw
+    _step, ready, priority, submitted_at, waiting_on, boost, deadline, tracked_at, queued = raw
     job = basis.card.job
     tracked = None if tracked_at is None else Told(*tx.rows(hot.TOLD, (job,))[0])
-    return StepRow(basis, job, ready, priority, submitted_at, waiting_on, boost, deadline, tracked)
+    return StepRow(basis, job, ready, priority, submitted_at, waiting_on, boost, deadline, tracked, bool(queued))
 
 
 def pools_of(workers: Iterable[LiveWorker], settings: Mapping[str, PoolSettings]) -> tuple[Pool, ...]:
@@ -105,7 +114,10 @@ def pools_of(workers: Iterable[LiveWorker], settings: Mapping[str, PoolSettings]
 def _pool(name: str, machines: tuple[Machine, ...], settings: PoolSettings | None) -> Pool:
     if settings is None:
         return Pool(name, machines)
-    return Pool(name, machines, settings.backend, settings.price_usd_per_hour, settings.workers_max, settings.tags)
+    pool = Pool(name, machines, settings.backend, settings.price_usd_per_hour, settings.workers_max, settings.tags)
+    if isinstance(settings, SitePool):
+        return replace(pool, house=settings.is_house, default=settings.default)
+    return pool
 
 
 def make_plan(rows: Iterable[StepRow], around: Circumstances, router: Router) -> Plan:
@@ -116,12 +128,46 @@ def make_plan(rows: Iterable[StepRow], around: Circumstances, router: Router) ->
     items = [row.basis.item for row in eligible]
     moving = columns(router.moving_paths, eligible, around)
     placements = router.place_all(items, around.pools, around.shared, moving)
+    leaving = _departures(eligible, placements, around) if around.sites else {}
     steps = [
-        PlannedStep(row.basis.card, score, placements[place], row.ready, row.priority)
+        PlannedStep(row.basis.card, score, leaving.get(row.job, placements[place]), row.ready, row.priority)
         for place, score in ordered
         for row in (eligible[place],)
     ]
-    return Plan(steps, made_at=around.now_s)
+    jobs = dict.fromkeys(step.card.job for step in steps if step.card.job in leaving)
+    departures = tuple(Departure(job, leaving[job].chosen[0]) for job in jobs)
+    return Plan(steps, made_at=around.now_s, departures=departures, book=router.book)
+
+
+def _departures(
+    rows: Sequence[StepRow], placements: Sequence[Placement], around: Circumstances
+) -> dict[int, Placement]:
+    """The jobs that go to another farm, with a place where no worker of this one takes them."""
+    sites, pools = around.sites, {pool.name: pool for pool in around.pools}
+    leaving: dict[int, Placement] = {}
+    for row, placement in zip(rows, placements, strict=True):
+        fresh = row.fresh or row.job in around.unbegun
+        if not fresh or row.job in leaving or sites.keys().isdisjoint(placement.chosen):
+            continue
+        refused = around.closed_sites(row.job, row.basis.card.project)
+        waited_s, needs = around.now_s - row.submitted_s, placement.needs
+        site = departure(
+            placement.chosen,
+            sites,
+            refused=refused,
+            waited_s=waited_s,
+            can_take=lambda name, needs=needs: can_take(pools[name], needs),
+        )
+        if site is not None:
+            leaving[row.job] = Placement((site,), needs)
+    return leaving
+
+
+def can_take(pool: Pool, needs: Needs) -> bool:
+    """Whether a pool of workers has one that fits, or can be given one by its provider."""
+    if pool.workers_max != 0 and pool.backend in GROWING_BACKENDS:
+        return True
+    return any(not shortfall(needs, machine) for machine in pool.machines)
 
 
 def _seen(row: StepRow, around: Circumstances) -> RankInput:

@@ -25,6 +25,7 @@ from scheduler.settings import Settings
 from scheduler.store.blobs import BlobStore, is_hash
 
 BLOB_PREFIX = "blob:"
+ARCHIVE_PREFIX = "archive:"
 DEFAULT_FORMAT = "png"
 
 
@@ -98,9 +99,13 @@ def _scene(payload: NewJob, settings: Settings, blobs: BlobStore, archive: str |
             details={"field": "renderer"},
         )
     if archive is not None:
-        return _archive_scene(payload, settings, blobs, archive)
+        return _archive_scene(payload, settings, blobs, archive, payload.scene)
     if payload.scene is None:
         return _without_scene(payload)
+    if payload.scene.startswith(ARCHIVE_PREFIX):
+        digest, _, inside = payload.scene.removeprefix(ARCHIVE_PREFIX).partition("/")
+        _must_be_here(digest, blobs)
+        return _archive_scene(payload, settings, blobs, digest, inside or None)
     if payload.scene.startswith(BLOB_PREFIX):
         return _blob_scene(payload, settings, blobs)
     return _file_scene(payload, settings)
@@ -118,14 +123,7 @@ def _without_scene(payload: NewJob) -> SceneChoice:
     return SceneChoice(renderer, {})
 
 
-def _archive_scene(payload: NewJob, settings: Settings, blobs: BlobStore, archive: str) -> SceneChoice:
-    facts = inspect(blobs.path(archive), scene=payload.scene, renderer=payload.renderer)
-    scene: dict[str, Any] = {"archive": archive, "name": facts.scene, "blob_size": _size(blobs, archive)}
-    return SceneChoice(facts.renderer, scene | _version(facts.version) | _trust(archive, settings))
-
-
-def _blob_scene(payload: NewJob, settings: Settings, blobs: BlobStore) -> SceneChoice:
-    digest, _, name = (payload.scene or "").removeprefix(BLOB_PREFIX).partition("/")
+def _must_be_here(digest: str, blobs: BlobStore) -> None:
     if not is_hash(digest) or not blobs.has(digest):
         raise Refused(
             "The scene's blob is not on this farm.",
@@ -133,6 +131,19 @@ def _blob_scene(payload: NewJob, settings: Settings, blobs: BlobStore) -> SceneC
             details={"field": "scene"},
             hint="Upload it first with PUT /blobs/{its SHA-256}.",
         )
+
+
+def _archive_scene(
+    payload: NewJob, settings: Settings, blobs: BlobStore, archive: str, inside: str | None
+) -> SceneChoice:
+    facts = inspect(blobs.path(archive), scene=inside, renderer=payload.renderer)
+    scene: dict[str, Any] = {"archive": archive, "name": facts.scene, "blob_size": _size(blobs, archive)}
+    return SceneChoice(facts.renderer, scene | _version(facts.version) | _trust(archive, settings))
+
+
+def _blob_scene(payload: NewJob, settings: Settings, blobs: BlobStore) -> SceneChoice:
+    digest, _, name = (payload.scene or "").removeprefix(BLOB_PREFIX).partition("/")
+    _must_be_here(digest, blobs)
     facts = look_at_scene(blobs.path(digest), payload.renderer, name=name or None)
     scene: dict[str, Any] = {"blob": digest, "name": name or f"scene{facts.ending}", "blob_size": _size(blobs, digest)}
     return SceneChoice(facts.renderer, scene | _version(facts.version) | _trust(digest, settings))

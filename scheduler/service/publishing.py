@@ -23,6 +23,7 @@ from scheduler.service.committing import Committer, NotAsAsked
 from scheduler.service.delivery import Delivery, load_delivery
 from scheduler.service.ending import Fence, complete, fail
 from scheduler.service.farm import Farm
+from scheduler.service.homecoming import settle_parts
 from scheduler.service.learning import Estimator
 from scheduler.service.ledger import Ledger
 from scheduler.service.placing import found_on_its_way
@@ -170,6 +171,8 @@ class Publisher:
             fence = Fence(delivery.task, delivery.attempt, delivery.secret)
             if not complete(tx, ledger, fence, seconds=delivery.seconds, output=output):
                 return False
+            if delivery.from_site:
+                settle_parts(tx, ledger, delivery.task)
             for row in rows:
                 _record(tx, delivery, row, ledger.now_s)
                 ledger.event(

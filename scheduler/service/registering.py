@@ -35,6 +35,12 @@ async def register_worker(farm: Farm, identity: Identity, hello: WorkerHello) ->
             hint="Install the same release of Outfield on both.",
         )
     pools_or_refuse([hello.pool], farm.settings)
+    if hello.pool in farm.sites.sites:
+        raise Refused(
+            f"The pool {hello.pool!r} is another farm; workers join that farm itself.",
+            code="pool_is_site",
+            hint="Start the worker with another --pool, or with the other farm's --server.",
+        )
     check_request(farm, hello.csr)
     worker_id = f"w{secrets.token_hex(5)}"
     rating = rating_of(hello.capabilities.details)

@@ -15,6 +15,7 @@ from scheduler.service.live import LiveLease, LiveWorker
 from scheduler.service.planning import needs_of
 from scheduler.service.registering import machine_of, pool_tags
 from scheduler.store.renting import still_there
+from scheduler.service.sites import restore_sites
 from scheduler.store.tables import Attempt, Job, Task, Worker
 
 
@@ -48,4 +49,5 @@ def restore(farm: Farm) -> int:
             farm.live.hold(LiveLease(task.id or 0, task.attempt, task.job_id, task.step_id, worker, now_s, needs))
         started = session.exec(select(Job.id).where(Job.status == JobStatus.RUNNING)).all()
         farm.live.started_jobs = {job for job in started if job is not None}
+    restore_sites(farm)
     return len(leased)

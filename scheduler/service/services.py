@@ -17,6 +17,7 @@ from scheduler.service.learning import Estimator
 from scheduler.service.leasing import Leasing
 from scheduler.service.picturing import Pictures
 from scheduler.service.publishing import Publisher
+from scheduler.service.sites import Sites
 from scheduler.service.staging import Staging
 from scheduler.service.surveying import Surveyor
 
@@ -37,6 +38,7 @@ class Services:
     surveyor: Surveyor
     following: Following
     courier: Courier | None
+    sites: Sites
     explainer: Explainer
     launcher: Launcher
     treasurer: Treasurer

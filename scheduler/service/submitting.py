@@ -76,11 +76,27 @@ async def draft_job(farm: Farm, owner: str, payload: NewJob, *, archive: str | N
         Refused: whatever is wrong with the payload.
     """
     pools = pools_or_refuse(payload.pools, farm.settings)
+    _no_loop(farm, payload.hops)
     prepared = await asyncio.to_thread(prepare_job, payload, farm.settings, farm.store.blobs, archive=archive)
     steps = await asyncio.to_thread(split_job, prepared.split)
     row = _job_row(prepared, owner, pools, farm.now_s())
     wish_new_job(farm.tracker, row, row.submitted_at)
     return Draft(prepared, steps, row)
+
+
+def _no_loop(farm: Farm, hops: list[str]) -> None:
+    """A job that was handed over by this farm must not come back to it.
+
+    Raises:
+        Refused: `site_loop`.
+    """
+    if farm.id and farm.id in hops:
+        raise Refused(
+            f"This job came from {farm.settings.farm.name} itself: the farms hand it over in a circle.",
+            code="site_loop",
+            details={"field": "hops"},
+            hint="Let rules send jobs one way only, e.g. with onward = false in the pool of the first farm.",
+        )
 
 
 def _store_job(tx: Transaction, row: Job, prepared: PreparedJob, frames_folder: str) -> int:

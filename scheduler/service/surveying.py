@@ -61,6 +61,9 @@ class Surveyor:
             home=outlook.home,
             foretold=outlook.seen,
             work=self._work[1],
+            sites=farm.sites.offers(),
+            refused=farm.sites.refused(now_s),
+            unbegun=farm.sites.unbegun,
             shared=Facts(
                 pools=self._pool_facts(pools),
                 budget=self._budgets,

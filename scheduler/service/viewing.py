@@ -15,11 +15,12 @@ from sqlmodel import Session, col, func, select
 from scheduler.domain.reliability import reliability
 from scheduler.domain.states import WorkerStatus
 from scheduler.errors import NotFound
-from scheduler.routing.route import HOME_POOL
+from scheduler.routing.route import HOME_POOL, SITE_BACKEND
 from scheduler.service.farm import Farm, iso, job_number
 from scheduler.service.ledger import EventNote
 from scheduler.service.live import LiveWorker
 from scheduler.store.renting import still_there
+from scheduler.service.viewing_sites import pool_view
 from scheduler.store.tables import Event, Job, Worker
 
 Result = TypeVar("Result")
@@ -143,6 +144,8 @@ def list_pools(farm: Farm) -> list[dict[str, Any]]:
     pools: dict[str, list[LiveWorker]] = {HOME_POOL: []}
     for worker in farm.live.workers.values():
         pools.setdefault(worker.pool, []).append(worker)
+    for site in farm.sites.sites:
+        pools.setdefault(site, [])
     return [_pool_view(farm, name, workers) for name, workers in pools.items()]
 
 
@@ -150,7 +153,7 @@ def _pool_view(farm: Farm, name: str, workers: list[LiveWorker]) -> dict[str, An
     taking = [worker for worker in workers if worker.status is WorkerStatus.ACTIVE and not worker.drain]
     return {
         "pool": name,
-        "backend": name,
+        "backend": SITE_BACKEND if name in farm.sites.sites else name,
         "workers": len(workers),
         "workers_by_status": {
             status.value: sum(1 for worker in workers if worker.status is status) for status in WorkerStatus
@@ -159,6 +162,7 @@ def _pool_view(farm: Farm, name: str, workers: list[LiveWorker]) -> dict[str, An
         "running": sum(len(worker.leases) for worker in workers),
         "ready": sum(planned.ready for planned in farm.live.plan.steps if name in planned.route.chosen),
         "members": sorted(worker.id for worker in workers),
+        "site": pool_view(farm, name) if name in farm.sites.sites else None,
     }
 
 

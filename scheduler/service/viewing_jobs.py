@@ -9,13 +9,15 @@ from typing import Any
 
 from sqlmodel import Session, col, func, select
 
+from scheduler.domain.handover import SITE_WORKER
 from scheduler.domain.states import JobStatus
 from scheduler.domain.wishes import effective_priority
 from scheduler.errors import Refused
 from scheduler.service.farm import iso
 from scheduler.service.viewing import find_job
+from scheduler.service.viewing_sites import latest, site_view
 from scheduler.store.production import PriorityOverride
-from scheduler.store.tables import Frame, Job, JobDependency, Step
+from scheduler.store.tables import Attempt, Frame, Job, JobDependency, Step, Task
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,7 @@ def job_entry(row: Job, tasks: dict[str, int], override: int | None) -> dict[str
         "started_at": iso(row.started_at),
         "ended_at": iso(row.ended_at),
         "deadline": iso(row.deadline),
+        "away": row.away,
     }
 
 
@@ -122,6 +125,9 @@ def show_job(session: Session, job: int) -> dict[str, Any]:
         "timeout_s": row.timeout_s,
         "depends_on": [{"jobID": f"{need.needs:05d}", "met": need.met} for need in needs],
         "steps": [_step_view(step) for step in steps],
+        "worked_s": round(_worked_s(session, job), 3),
+        "hops": row.payload.get("hops", []),
+        "site": site_view(latest(session, job)),
     }
 
 
@@ -133,6 +139,16 @@ def oldest_running(session: Session, user: str) -> int | None:
         .order_by(col(Job.started_at), col(Job.id))
         .limit(1)
     ).first()
+
+
+def _worked_s(session: Session, job: int) -> float:
+    """Seconds that the ended attempts of a job took on workers of this farm."""
+    query = (
+        select(func.sum(Attempt.seconds))
+        .join(Task, col(Task.id) == Attempt.task_id)
+        .where(Task.job_id == job, col(Attempt.worker).not_like(f"{SITE_WORKER}%"))
+    )
+    return float(session.exec(query).one() or 0.0)
 
 
 def _task_counts(session: Session, jobs: Sequence[int]) -> dict[int, dict[str, int]]:

@@ -8,11 +8,12 @@ from typing import Any
 
 from sqlmodel import Session, col, select, tuple_
 
+from scheduler.domain.handover import SITE_WORKER
 from scheduler.domain.states import TaskStatus
 from scheduler.errors import NotFound, Refused
 from scheduler.service.farm import Farm, iso, job_number
 from scheduler.service.viewing import find_job
-from scheduler.store.tables import Attempt, Step, Task
+from scheduler.store.tables import Attempt, Job, Step, Task
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def list_tasks(
     Raises:
         NotFound: there is no such job in the queue.
     """
-    find_job(session, job)
+    away = find_job(session, job).away
     place = (col(Task.step_id), col(Task.seq))
     query = select(Task).where(Task.job_id == job).order_by(*place).limit(limit + 1)
     if status:
@@ -56,7 +57,7 @@ def list_tasks(
     page = rows[:limit]
     steps = {step.id: step for step in session.exec(select(Step).where(Step.job_id == job)).all()}
     cursor = f"{page[-1].step_id}.{page[-1].seq}" if len(rows) > limit and page else None
-    return [task_view(row, steps[row.step_id]) for row in page], cursor
+    return [task_view(row, steps[row.step_id], away) for row in page], cursor
 
 
 def task_cursor(text: str) -> tuple[int, int] | None:
@@ -98,11 +99,17 @@ def show_task(session: Session, task: int) -> dict[str, Any]:
     row = find_task(session, task)
     step = session.get(Step, row.step_id)
     attempts = session.exec(select(Attempt).where(Attempt.task_id == task).order_by(col(Attempt.attempt))).all()
-    return {**task_view(row, step), "attempts": [attempt_view(attempt) for attempt in attempts]}
+    job = session.get(Job, row.job_id)
+    away = job.away if job is not None else None
+    return {**task_view(row, step, away), "attempts": [attempt_view(attempt) for attempt in attempts]}
 
 
-def task_view(row: Task, step: Step | None) -> dict[str, Any]:
-    """A task's row. Progress, note and picture of a running one are laid over it by `with_progress`."""
+def task_view(row: Task, step: Step | None, away: str | None = None) -> dict[str, Any]:
+    """A task's row. Progress, note and picture of a running one are laid over it by `with_progress`.
+
+    What waits for its frames to come home from the site `away` has that site in its worker's place.
+    """
+    waits = away is not None and row.status in (TaskStatus.READY, TaskStatus.BLOCKED)
     return {
         "task": row.id,
         "jobID": f"{row.job_id:05d}",
@@ -114,12 +121,12 @@ def task_view(row: Task, step: Step | None) -> dict[str, Any]:
         "frames": [int(frame) for frame in row.frames.split(",")],
         "tile": [int(part) for part in row.tile.split(",")] if row.tile else None,
         "slice": [int(part) for part in row.slice.split(",")] if row.slice else None,
-        "worker": row.worker,
+        "worker": f"{SITE_WORKER}{away}" if waits else row.worker,
         "failures": row.failures,
         "message": row.message,
         "not_before": iso(row.not_before),
         "progress": 1.0 if row.status == TaskStatus.SUCCEEDED else 0.0,
-        "note": "",
+        "note": f"at {away}" if waits else "",
         "pictured_at": None,
     }
 

@@ -57,6 +57,10 @@ class Waiting:
     again_at: str | None = None
     needs: Sequence[tuple[int, str]] = ()
     undeliverable: Mapping[int, str] = field(default_factory=dict[int, str])
+    away: str | None = None
+    """Where it is with another farm: how it stands there."""
+    not_away: str | None = None
+    """Where another farm would be the place for it: why it is not there (yet)."""
 
 
 def reasons(waiting: Waiting, verdict: Route, stage: Stage) -> list[dict[str, Any]]:
@@ -66,11 +70,14 @@ def reasons(waiting: Waiting, verdict: Route, stage: Stage) -> list[dict[str, An
         left = waiting.ready + waiting.blocked
         return [{"reason": WAITS_ENDED.format(status=waiting.status.value), "tasks": left}] if left else []
     found: list[dict[str, Any]] = []
-    if waiting.blocked:
+    if waiting.away is not None:
+        left = waiting.ready + waiting.blocked
+        found += [{"reason": waiting.away, "tasks": left}] if left else []
+    elif waiting.blocked:
         found.append({"reason": WAITS_FOR_PARTS, "tasks": waiting.blocked})
-    if waiting.delayed:
+    if waiting.delayed and waiting.away is None:
         found.append({"reason": WAITS_DELAY.format(when=waiting.again_at), "tasks": waiting.delayed})
-    if ready > 0:
+    if ready > 0 and waiting.away is None:
         found.append({"reason": ready_reason(waiting, verdict, stage), "tasks": ready})
     found += [
         {"reason": WAITS_DISK.format(reason=reason), "tasks": 1, "task": task}
@@ -97,6 +104,8 @@ def ready_reason(waiting: Waiting, verdict: Route, stage: Stage) -> str:
         return WAITS_CAP.format(rule=stage.capped[0], pool=stage.capped[1])
     if not stage.busy:
         return WAITS_FREE
+    if waiting.not_away is not None:
+        return waiting.not_away
     before = stage.before
     following = WAITS_NEXT_OF.format(job=f"{before[0]:05d}", score=round(before[1], 2)) if before else ""
     return WAITS_TURN.format(ahead=(stage.position or 1) - 1, next=following)

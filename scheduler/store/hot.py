@@ -17,7 +17,7 @@ READY_TASKS = Query(
     """
     SELECT id, attempt + 1, frames, tile, slice, feeds FROM task WHERE step_id = ? AND status = 'READY'
     AND (not_before IS NULL OR not_before <= ?) AND (avoid IS NULL OR avoid <> ? OR avoid_until <= ?)
-    AND (SELECT status FROM job WHERE id = ?) IN ('QUEUED', 'RUNNING')
+    AND (SELECT status FROM job WHERE id = ? AND away IS NULL) IN ('QUEUED', 'RUNNING')
     ORDER BY seq LIMIT CAST(? AS integer)
     """
 )
@@ -151,9 +151,9 @@ PLANNABLE = Query(
     job.submitted_at, job.waiting_on, job.boost,
     CASE WHEN job.deadline < job.tracked_deadline THEN job.deadline
     ELSE coalesce(job.tracked_deadline, job.deadline) END,
-    job.tracked_at
+    job.tracked_at, job.status = 'QUEUED'
     FROM step JOIN job ON job.id = step.job_id LEFT JOIN priority_override ON priority_override.job_id = job.id
-    WHERE job.status IN ('QUEUED', 'RUNNING')
+    WHERE job.status IN ('QUEUED', 'RUNNING') AND job.away IS NULL
     AND step.ready + step.blocked + step.leased > 0
     """
 )
@@ -252,3 +252,28 @@ ATTEMPT_RECLAIMED = Query(
     """
 )
 NEEDS = Query("SELECT renderer, scene, requires FROM job WHERE id = ?")
+
+# A job was handed over to another farm. A frame has come home: its last task is held by the site from here on, as if it
+# had been leased, so that everything behind is as ever; its parts, if it has any, were never made here.
+ARRIVE = Query(
+    """
+    UPDATE task SET status = 'LEASED', attempt = ?, worker = ?, secret = ?, message = NULL
+    WHERE id = ? AND attempt = ? AND feeds IS NULL AND status IN ('READY', 'BLOCKED')
+    AND EXISTS (SELECT 1 FROM job WHERE job.id = task.job_id AND job.away = ? AND job.status IN
+    ('QUEUED', 'RUNNING', 'PAUSED'))
+    """
+)
+ATTEMPT_ARRIVED = Query(
+    """
+    INSERT INTO attempt (task_id, attempt, worker, status, leased_at, manifest, seconds)
+    VALUES (?, ?, ?, 'PUBLISHING', ?, ?, 0)
+    """
+)
+PARTS = Query("SELECT id, step_id, status FROM task WHERE feeds = ? AND status IN ('READY', 'BLOCKED', 'FAILED')")
+PART_MADE_ELSEWHERE = Query("UPDATE task SET status = 'SUCCEEDED', message = NULL WHERE id = ?")
+LACKS_PARTS = Query("SELECT 1 FROM task WHERE id = ? AND waiting > 0")
+BLOCK_AGAIN = Query(
+    "UPDATE task SET status = 'BLOCKED' WHERE job_id = ? AND status = 'READY' AND waiting > 0 RETURNING step_id"
+)
+WAITING_TASKS = Query("SELECT id, step_id, status FROM task WHERE job_id = ? AND status IN ('READY', 'BLOCKED')")
+FAIL_TASK = Query("UPDATE task SET status = 'FAILED', message = ? WHERE id = ?")

@@ -21,7 +21,8 @@ class Job(SQLModel, table=True):
     `tracked_*` is what production's tracker wishes, as it was last heard (`tracked_at`); None: it says nothing.
     `tracked_source` names the field that the priority came from, `tracked_hold` the status that holds the job back.
     `held_by` says who paused it ("tracking": the tracker, which may also resume it; "": a person).
-    `boost` is the priority, in points of the scale 0 to 100, that its owner has bought.
+    `boost` is the priority, in points of the scale 0 to 100, that its owner has bought. `away` is the site that the job
+    was handed over to: then no worker of this farm may lease of it.
     """
 
     __tablename__ = "job"
@@ -64,6 +65,7 @@ class Job(SQLModel, table=True):
     tracked_source: str | None = None
     tracked_at: float | None = None
     held_by: str = ""
+    away: str | None = None
 
 
 class JobDependency(SQLModel, table=True):

@@ -15,6 +15,7 @@ from sqlmodel import Session, col, select
 from scheduler.domain.costs import Usage
 from scheduler.domain.states import AttemptStatus
 from scheduler.store.instances import CloudInstance
+from scheduler.store.site_usage import load_site_usage
 from scheduler.store.tables import Attempt, Job, Task, Worker
 
 GROUP_COLUMN = "usage_group"
@@ -39,7 +40,8 @@ def load_usage(
 
     An attempt took the seconds that its worker measured, else the time that it held its lease; what still runs counts
     up to `now_s`, and what began before `since_s` counts from there on. A worker that is not known any more counts as
-    one vCPU of the pool "". On a launched machine the price is the machine's own.
+    one vCPU of the pool "". On a launched machine the price is the machine's own. What other farms spent on jobs that
+    were handed over to them is among it, unless only launched machines are asked for.
     """
     took, group = _took(since_s, now_s), _group(by).label(GROUP_COLUMN)
     # The overloads of `select` end at four columns of tables; these are sums as well.
@@ -64,7 +66,8 @@ def load_usage(
     rows: list[Any] = list(session.exec(query).all())
     workers = {row.id: row for row in _workers(session, {row[0] for row in rows})}
     own = _own_prices(session, workers.values())
-    return [_usage(workers.get(row[0]), own.get(row[0]), row) for row in rows]
+    found = [_usage(workers.get(row[0]), own.get(row[0]), row) for row in rows]
+    return found if launched else found + load_site_usage(session, since_s=since_s, job=job, pools=pools, by=by)
 
 
 def _group(by: Group) -> Any:

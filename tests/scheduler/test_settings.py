@@ -79,6 +79,8 @@ def test_a_pool_takes_the_keys_of_its_backend(tmp_path):
         ('[pools.a]\nbackend = "slurm"\nregion = "x"\n', r'pools.a.region .* backend = "slurm"'),
         ('[pools.a]\nbackend = "aws"\n', "pools.a.region"),
         ('[pools.a]\nbackend = "awz"\n', "pools.a"),
+        ('[pools.a]\nbackend = "site"\nurl = "ftp://x"\ntoken = "t"\n', "pools.a.url"),
+        ('[pools.a]\nbackend = "site"\nurl = "https://x"\ntoken = "t"\njobs_max = 0\n', "pools.a.jobs_max"),
     ],
 )
 def test_a_pool_refuses_the_keys_of_another_backend(tmp_path, text, words):

@@ -18,6 +18,7 @@ INSTALL = {
     "fake-gcs-server": "make components",
     "gcc": "apt-get install gcc libc6-dev",
     "munged": "apt-get install munge",
+    "ip": "apt-get install iproute2",
     "postgresql": "apt-get install postgresql",
     "povray": "apt-get install povray",
     "rqd": "make components",

@@ -9,6 +9,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import httpx
 import uvicorn
@@ -25,11 +26,14 @@ async def until(true: Callable[[], bool]) -> None:
 
 
 @asynccontextmanager
-async def listening(farm: ServedFarm) -> AsyncIterator[str]:
-    """Serve the farm's app; yields its URL. To be entered in the farm's own loop (`farm.run`)."""
+async def listening(farm: ServedFarm, **more: Any) -> AsyncIterator[str]:
+    """Serve the farm's app, with `more` settings of uvicorn; yields its URL. To be entered in the farm's own loop."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(farm.app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1)
+    known = {"log_config": None, "access_log": False, "lifespan": "off", "timeout_graceful_shutdown": 1}
+    config = uvicorn.Config(farm.app, **known | more)
+    if more:
+        config.load()  # TLS is set up there
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server._serve([listener]))
     await until(lambda: server.started)

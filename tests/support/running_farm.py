@@ -23,15 +23,22 @@ POLL_S = 0.02
 
 
 class RunningFarm:
-    """One `outfield up` on a data folder."""
+    """One `outfield up` on a data folder. `inside`: what is put before its command, and the client that reaches it."""
 
     def __init__(
-        self, data: Path, *, workers: int = 1, flags: tuple[str, ...] = (), environment: dict[str, str] | None = None
+        self,
+        data: Path,
+        *,
+        workers: int = 1,
+        flags: tuple[str, ...] = (),
+        environment: dict[str, str] | None = None,
+        inside: tuple[tuple[str, ...], type[httpx.Client]] = ((), httpx.Client),
     ):
         self.data = data
+        prefix, client = inside
         self._log = data.parent / f"{data.name}.stderr"
         command = [
-            sys.executable, "-m", "scheduler.cli.main", "up", "--port", "0",
+            *prefix, sys.executable, "-m", "scheduler.cli.main", "up", "--port", "0",
             "--data", str(data), "--workers", str(workers), *flags,
         ]  # fmt: skip
         with self._log.open("ab") as log:
@@ -45,7 +52,7 @@ class RunningFarm:
             )
         self.url = self._ready()
         self.token = (data / "admin.token").read_text().strip()
-        self.client = httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.token}"}, timeout=60.0)
+        self.client = client(base_url=self.url, headers={"Authorization": f"Bearer {self.token}"}, timeout=60.0)
 
     def _ready(self) -> str:
         timer = threading.Timer(START_S, self.process.kill)

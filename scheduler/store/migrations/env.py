@@ -7,6 +7,7 @@ from sqlmodel import SQLModel
 
 import scheduler.store.instances
 import scheduler.store.production
+import scheduler.store.sites
 import scheduler.store.tables  # noqa: F401  fills the metadata
 
 connection = context.config.attributes["connection"]
