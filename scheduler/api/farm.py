@@ -13,12 +13,16 @@ from scheduler.api.shapes import Health, InfoShape
 from scheduler.errors import Unavailable
 from scheduler.protocol import PROTOCOL_VERSION
 from scheduler.protocol.renderers import RENDERERS, renderer_fields
+from scheduler.protocol.submission import NewJob
+from scheduler.routing.route import HOME_POOL
 from scheduler.service.farm import iso
+from scheduler.service.preparing import output_roots
 
 router = guarded("farm")
 
 FEATURES = (
-    "archives", "blobs", "chunks", "contact_sheets", "dependencies", "events", "idempotency_keys", "previews",
+    "addons", "archives", "blobs", "bundles", "chunks", "contact_sheets", "dependencies", "events", "idempotency_keys",
+    "previews",
     "priorities", "rules", "sample_slices", "tiles", "why",
 )  # fmt: skip
 """What clients may rely on beyond the bare calls; add-ons show or hide their fields by it."""
@@ -34,7 +38,7 @@ async def healthz(services: Serving) -> Response:
 
 @router.get("/info", responses=tells(InfoShape))
 async def info(services: Serving) -> Response:
-    """The farm's name, version, renderers with the schemas of their settings, limits and features."""
+    """What the farm is and takes: version, renderers with the schemas of their settings, a job's fields, limits."""
     settings = services.farm.settings
     data = {
         "farm": settings.farm.name,
@@ -43,6 +47,9 @@ async def info(services: Serving) -> Response:
         "protocol": PROTOCOL_VERSION,
         "started_at": iso(services.started_at),
         "renderers": [renderer_view(name) for name in RENDERERS],
+        "job": NewJob.model_json_schema(),
+        "pools": list(dict.fromkeys([HOME_POOL, *settings.pools])),
+        "output_roots": [str(root) for root in output_roots(settings, None)],
         "limits": settings.limits.model_dump(),
         "features": list(FEATURES),
         "tracker": services.following.view() if services.following.tracker is not None else None,

@@ -253,6 +253,9 @@ class InfoShape(Shape):
     protocol: int
     started_at: str
     renderers: list[RendererShape]
+    job: dict[str, Any] = Field(description="the JSON schema of POST /new_job")
+    pools: list[str] = Field(description="where jobs may run, as far as the rules allow it")
+    output_roots: list[str] = Field(description="folders in which frames may be published, as the farm sees them")
     limits: dict[str, Any]
     features: list[str]
     tracker: dict[str, Any] | None = Field(description="as POST /priorities/sync answers; none: no tracker is set up")

@@ -56,7 +56,9 @@ class NewJob(BaseModel):
         default=None, max_length=64, description="none: it follows from the ending of the scene"
     )
     scene: str | None = Field(
-        default=None, max_length=4096, description="a path that workers can see, or blob:SHA-256[/name]"
+        default=None,
+        max_length=4096,
+        description="a path that workers can see, blob:SHA-256[/name], or bundle:SHA-256 of a manifest",
     )
     frames: str | None = Field(
         default=None, max_length=10_000, description="as in fileseq, e.g. 1-100x2,150; none: frame 1"

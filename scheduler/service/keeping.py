@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import shutil
 from pathlib import Path
+from typing import Any
 
 import structlog
 from sqlmodel import col, delete, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from scheduler.domain.states import TERMINAL_JOBS, AttemptStatus
+from scheduler.protocol.bundles import UnsafeBundle, read_bundle
 from scheduler.service.farm import Farm
 from scheduler.store.production import Forecast, Outgoing, PriorityOverride
 from scheduler.store.tables import Attempt, Blob, Event, Frame, IdempotencyKey, Job, JobDependency, Step, Task
@@ -33,7 +36,8 @@ async def keep_house(farm: Farm) -> dict[str, int]:
     jobs = await farm.store.awrite(lambda tx: _forget_jobs(tx, now_s - settings.keep_jobs_days * DAY_S))
     for job in jobs:
         await asyncio.to_thread(_remove_folders, farm, job)
-    blobs = await farm.store.awrite(lambda tx: _forget_blobs(tx, now_s - settings.keep_blobs_days * DAY_S))
+    bundled = await asyncio.to_thread(_bundled, farm)
+    blobs = await farm.store.awrite(lambda tx: _forget_blobs(tx, now_s - settings.keep_blobs_days * DAY_S, bundled))
     for blob in blobs:
         await asyncio.to_thread(farm.store.blobs.remove, blob)
     staged = await asyncio.to_thread(_sweep_staging, farm, now_s - STAGING_KEEP_S)
@@ -65,10 +69,27 @@ def _forget_jobs(tx: Transaction, before_s: float) -> list[int]:
     return jobs
 
 
-def _forget_blobs(tx: Transaction, before_s: float) -> list[str]:
+def _bundled(farm: Farm) -> set[str]:
+    """Files of the bundles of jobs that may still run. A bundle that comes in now has its files marked as used."""
+    with farm.store.read() as session:
+        bundles = {scene.get("bundle") for scene in session.exec(_living_scenes()).all()} - {None}
+    files: set[str] = set()
+    for bundle in bundles:
+        try:
+            files.update(read_bundle(farm.store.blobs.path(str(bundle)).read_bytes()).files.values())
+        except (OSError, UnsafeBundle) as error:
+            log.warning("bundle_unreadable", bundle=bundle, reason=str(error))
+    return files
+
+
+def _living_scenes() -> SelectOfScalar[Any]:
+    return select(Job.scene).where(col(Job.status).not_in(list(TERMINAL_JOBS)))
+
+
+def _forget_blobs(tx: Transaction, before_s: float, bundled: set[str]) -> list[str]:
     """Blobs that nothing has used for long, and that no job which may still run refers to."""
-    living = tx.session.exec(select(Job.scene).where(col(Job.status).not_in(list(TERMINAL_JOBS)))).all()
-    needed = {scene.get(key) for scene in living for key in ("blob", "archive")}
+    living = tx.session.exec(_living_scenes()).all()
+    needed = {scene.get(key) for scene in living for key in ("blob", "archive", "bundle")} | bundled
     old = tx.session.exec(select(Blob).where(col(Blob.used_at) < before_s).limit(BATCH_MAX)).all()
     gone = [row for row in old if row.hash not in needed]
     for row in gone:

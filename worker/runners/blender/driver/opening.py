@@ -16,14 +16,15 @@ import bpy
 
 from worker.runners.blender.driver.engines import Engines
 from worker.runners.blender.driver.refusals import Refused
+from worker.runners.blender.driver.relinking import relink
 
 MISSING_MAX = 200
 DIGITS = re.compile(r"\d+")
 TILE_MARKS = re.compile(r"<UDIM>|<UVTILE>")
 
 
-def open_file(path: str, trusted: bool) -> None:
-    """Load a .blend; scripts and Python drivers in it run only when it is trusted.
+def open_file(path: str, trusted: bool, manifest: str = "") -> None:
+    """Load a .blend; scripts and Python drivers in it run only when it is trusted. `manifest`: of its bundle, if any.
 
     Raises:
         Refused: it cannot be read.
@@ -32,6 +33,8 @@ def open_file(path: str, trusted: bool) -> None:
         bpy.ops.wm.open_mainfile(filepath=path, use_scripts=trusted)
     except RuntimeError as error:
         raise Refused("unreadable", text=str(error)) from error
+    if manifest:
+        relink(path, manifest)
     missing = missing_files()
     if missing:
         raise Refused("missing_files", files=missing[:MISSING_MAX], count=len(missing))
