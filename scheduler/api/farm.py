@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from scheduler import __version__
 from scheduler.api.answers import answer
-from scheduler.api.context import Serving, guarded, tells
+from scheduler.api.context import Caller, Serving, guarded, tells
 from scheduler.api.shapes import Health, InfoShape
 from scheduler.errors import Unavailable
 from scheduler.protocol import PROTOCOL_VERSION
@@ -37,7 +37,7 @@ async def healthz(services: Serving) -> Response:
 
 
 @router.get("/info", responses=tells(InfoShape))
-async def info(services: Serving) -> Response:
+async def info(services: Serving, caller: Caller) -> Response:
     """What the farm is and takes: version, renderers with the schemas of their settings, a job's fields, limits."""
     settings = services.farm.settings
     data = {
@@ -45,6 +45,7 @@ async def info(services: Serving) -> Response:
         "farm_id": services.farm_id,
         "version": __version__,
         "protocol": PROTOCOL_VERSION,
+        "you": {"name": caller.name, "role": caller.role.value},
         "started_at": iso(services.started_at),
         "renderers": [renderer_view(name) for name in RENDERERS],
         "job": NewJob.model_json_schema(),

@@ -244,6 +244,13 @@ class RendererShape(Shape):
     settings: dict[str, Any]
 
 
+class YouShape(Shape):
+    """Who is asking, as the token says."""
+
+    name: str
+    role: str
+
+
 class InfoShape(Shape):
     """The farm introduces itself."""
 
@@ -251,6 +258,7 @@ class InfoShape(Shape):
     farm_id: str
     version: str
     protocol: int
+    you: YouShape
     started_at: str
     renderers: list[RendererShape]
     job: dict[str, Any] = Field(description="the JSON schema of POST /new_job")

@@ -57,15 +57,21 @@ class SceneChoice:
     blobs: tuple[str, ...] = ()
 
 
-def prepare_job(payload: NewJob, settings: Settings, blobs: BlobStore, *, archive: str | None = None) -> PreparedJob:
+def prepare_job(
+    payload: NewJob, settings: Settings, blobs: BlobStore, *, archive: str | None = None, sketch: bool = False
+) -> PreparedJob:
     """Check everything that can be checked without the database.
 
-    `archive` is the blob of an uploaded zip; then `payload.scene` may name the scene's path inside it.
+    `archive` is the blob of an uploaded zip; then `payload.scene` may name the scene's path inside it. A `sketch` may
+    leave out a scene that its renderer needs: an artist asks what would become of it before anything is sent.
 
     Raises:
         Refused: with a code and a hint for whatever is wrong.
     """
-    choice = _scene(payload, settings, blobs, archive)
+    if sketch and payload.scene is None and payload.renderer in RENDERERS:
+        choice = SceneChoice(payload.renderer, {})
+    else:
+        choice = _scene(payload, settings, blobs, archive)
     info = RENDERERS[choice.renderer]
     chosen_format = _format(payload, info)
     frames = frames_or_refuse(payload.frames or "1", frames_max=settings.limits.frames_per_job_max)

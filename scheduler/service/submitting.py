@@ -80,14 +80,18 @@ class Draft:
         return sum(len(step.tasks) for step in self.steps)
 
 
-async def draft_job(farm: Farm, owner: str, payload: NewJob, *, archive: str | None = None) -> Draft:
-    """Prepare and split a job, with what the tracker is known to wish for it; nothing is stored.
+async def draft_job(
+    farm: Farm, owner: str, payload: NewJob, *, archive: str | None = None, sketch: bool = False
+) -> Draft:
+    """Prepare and split a job, with what the tracker is known to wish for it; nothing is stored. `sketch`: see there.
 
     Raises:
         Refused: whatever is wrong with the payload.
     """
     pools = pools_or_refuse(payload.pools, farm.settings)
-    prepared = await asyncio.to_thread(prepare_job, payload, farm.settings, farm.store.blobs, archive=archive)
+    prepared = await asyncio.to_thread(
+        prepare_job, payload, farm.settings, farm.store.blobs, archive=archive, sketch=sketch
+    )
     steps = await asyncio.to_thread(split_job, prepared.split)
     row = _job_row(prepared, owner, pools, farm.now_s())
     wish_new_job(farm.tracker, row, row.submitted_at)

@@ -1,4 +1,4 @@
-"""A scene with its files by hash: the farm says what it lacks, takes the job when it lacks nothing, and keeps it all."""
+"""A scene with its files by hash: the farm says what it lacks, takes the job when it lacks nothing, keeps it all."""
 
 from __future__ import annotations
 

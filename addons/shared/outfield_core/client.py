@@ -44,7 +44,7 @@ class Client:
     def __init__(self, server: str, token: str = "", *, timeout_s: float = TIMEOUT_S, ca_file: str = "") -> None:
         self.server = normal_server(server)
         self._token, self._timeout_s = token.strip(), timeout_s
-        handlers = [_NoRedirect()]  # type: list[Any]
+        handlers: list[Any] = [_NoRedirect()]
         if self.server.startswith("https:"):
             handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=ca_file or None)))
         if _is_this_machine(self.server):
@@ -219,7 +219,7 @@ def _refusal(error: urllib.error.HTTPError, server: str) -> FarmError:
         code, details = "http_{}".format(error.code), {}
         message = "{} answers with status {} and no word of Outfield's.".format(server, error.code)
         hint = "Check the farm's address in the add-on's preferences; a proxy may stand in between."
-    kind = Refused  # type: type[FarmError]
+    kind: type[FarmError] = Refused
     if error.code in (401, 403):
         kind = Denied
     elif error.code in UNAVAILABLE:
@@ -228,7 +228,7 @@ def _refusal(error: urllib.error.HTTPError, server: str) -> FarmError:
 
 
 def _bounded(answer: Any) -> bytes:
-    content = _guarded(lambda: answer.read(ANSWER_BYTES_MAX + 1), "the farm")  # type: bytes
+    content: bytes = _guarded(lambda: answer.read(ANSWER_BYTES_MAX + 1), "the farm")
     if len(content) > ANSWER_BYTES_MAX:
         raise Refused("The farm's answer is larger than {} bytes.".format(ANSWER_BYTES_MAX), code="answer_too_large")
     return content

@@ -35,9 +35,9 @@ class Found:
     """What the disk says: `files` with their sizes, needs that are `missing` and files that are `unreadable`."""
 
     def __init__(self) -> None:
-        self.files = {}  # type: Dict[str, int]
-        self.missing = []  # type: List[Need]
-        self.unreadable = []  # type: List[Need]
+        self.files: Dict[str, int] = {}
+        self.missing: List[Need] = []
+        self.unreadable: List[Need] = []
 
     @property
     def total_bytes(self) -> int:
@@ -51,7 +51,8 @@ def find_files(needs: Iterable[Need], cancelled: Callable[[], bool] = lambda: Fa
     Raises:
         Cancelled: `cancelled` said so.
     """
-    found, listings = Found(), {}  # type: Found, Dict[str, List[str]]
+    found = Found()
+    listings: Dict[str, List[str]] = {}
     for need in needs:
         if cancelled():
             raise Cancelled
@@ -117,7 +118,7 @@ def _listing(folder: str, listings: Dict[str, List[str]]) -> List[str]:
 
 
 def _folder(path: str) -> List[str]:
-    found = []  # type: List[str]
+    found: List[str] = []
     for root, folders, names in os.walk(path):
         folders.sort()
         found.extend(os.path.join(root, name) for name in sorted(names))

@@ -35,7 +35,7 @@ def parse_frames(text: str, frames_max: int = FRAMES_MAX) -> Tuple[int, ...]:
     parts = list(_parts(text))
     if sum(count for _, count in parts) > max(10 * frames_max, frames_max + 1000):
         raise FrameSyntaxError("These are too many frames; the farm takes {} in one job.".format(frames_max), 0)
-    frames = {}  # type: Dict[int, None]
+    frames: Dict[int, None] = {}
     for (first, last, mark, step), _ in parts:
         for frame in _expand(first, last, mark, step):
             frames[frame] = None
@@ -49,7 +49,7 @@ def parse_frames(text: str, frames_max: int = FRAMES_MAX) -> Tuple[int, ...]:
 def format_frames(frames: Iterable[int]) -> str:
     """A short frame range that names exactly these frames, sorted, e.g. `1-3,5-9x2`."""
     left = sorted(set(frames))
-    parts = []  # type: List[str]
+    parts: List[str] = []
     while left:
         run = _run(left)
         first, last = left[0], left[run - 1]

@@ -29,7 +29,7 @@ class HashCache:
     def __init__(self, path: str) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._known = None  # type: Optional[Dict[str, List[object]]]
+        self._known: Optional[Dict[str, List[object]]] = None
         self._changed = False
 
     def known(self, path: str, status: os.stat_result) -> Optional[str]:

@@ -42,7 +42,9 @@ def lay_out(scene: str, files: Iterable[str]) -> Layout:
     split = {path: _split(path) for path in [scene, *wanted]}
     common = _common([folder for folder, _ in split.values()])
     places = _Places()
-    sources, origins, seen = {}, {}, {}  # type: Dict[str, str], Dict[str, str], Dict[str, str]
+    sources: Dict[str, str] = {}
+    origins: Dict[str, str] = {}
+    seen: Dict[str, str] = {}
     for path in [scene, *wanted]:
         key = path_key(path)
         if key in seen:  # the same file under another spelling, where case does not count
@@ -106,8 +108,8 @@ class _Places:
     """Gives every folder and file a place of its own on any file system."""
 
     def __init__(self) -> None:
-        self._folders = {(): ""}  # type: Dict[Tuple[str, ...], str]
-        self._taken = {}  # type: Dict[str, Tuple[str, str]]
+        self._folders: Dict[Tuple[str, ...], str] = {(): ""}
+        self._taken: Dict[str, Tuple[str, str]] = {}
 
     def folder(self, parts: Tuple[str, ...]) -> str:
         """The bundle's folder for the artist's folder, "" for the top."""

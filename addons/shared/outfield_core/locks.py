@@ -17,7 +17,7 @@ class FileLock:
     """A held lock; `release` it, or die."""
 
     def __init__(self, handle: int) -> None:
-        self._handle = handle  # type: Optional[int]
+        self._handle: Optional[int] = handle
 
     def release(self) -> None:
         """Let others have it; may be called twice."""

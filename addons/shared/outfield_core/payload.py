@@ -24,30 +24,30 @@ class Wish:
             Refused: a field that there is not.
         """
         self.name = name
-        self.renderer = None  # type: Optional[str]
+        self.renderer: Optional[str] = None
         self.frames = ""
         self.chunk = 1
-        self.tiles = None  # type: Optional[Tuple[int, int]]
-        self.samples_split = None  # type: Optional[int]
-        self.settings = {}  # type: Dict[str, Any]
-        self.output = None  # type: Optional[str]
-        self.format = None  # type: Optional[str]
-        self.priority = None  # type: Optional[int]
+        self.tiles: Optional[Tuple[int, int]] = None
+        self.samples_split: Optional[int] = None
+        self.settings: Dict[str, Any] = {}
+        self.output: Optional[str] = None
+        self.format: Optional[str] = None
+        self.priority: Optional[int] = None
         self.deadline = ""
         self.project = ""
         self.sequence = ""
         self.shot = ""
         self.task = ""
-        self.task_id = None  # type: Optional[int]
+        self.task_id: Optional[int] = None
         self.version = ""
-        self.pools = []  # type: List[str]
+        self.pools: List[str] = []
         self.cloud = ""
-        self.tags = []  # type: List[str]
+        self.tags: List[str] = []
         self.memory_gib = 0.0
-        self.depends_on = []  # type: List[str]
+        self.depends_on: List[str] = []
         self.preview_first = False
         self.paused = False
-        self.metadata = {}  # type: Dict[str, Any]
+        self.metadata: Dict[str, Any] = {}
         for key, value in fields.items():
             if key not in vars(self):
                 known = ", ".join(sorted(vars(self)))
@@ -98,7 +98,7 @@ def body_of(wish: Wish) -> Dict[str, Any]:
 
 
 def _said(body: Dict[str, Any]) -> Dict[str, Any]:
-    kept = {}  # type: Dict[str, Any]
+    kept: Dict[str, Any] = {}
     for key, value in body.items():
         inner = _said(value) if key in ("split", "tracking", "requires") else value
         if inner is not None and inner != {}:

@@ -53,7 +53,7 @@ class Facts:
 
     def __init__(self) -> None:
         self.program = ""
-        self.version = ()  # type: Tuple[int, ...]
+        self.version: Tuple[int, ...] = ()
         self.scene_path = ""
         self.is_dirty = False
         self.frames = ""
@@ -62,22 +62,22 @@ class Facts:
         self.engine = ""
         self.engine_known = True
         self.camera = True
-        self.other_cameras = []  # type: List[str]
+        self.other_cameras: List[str] = []
         self.view_layers = 1
         self.output = ""  # absolute path with ####; empty: the farm keeps the frames
         self.output_is_default = False
         self.output_is_movie = False
         self.format = ""
         self.denoises = False
-        self.scripts = []  # type: List[str]
+        self.scripts: List[str] = []
         self.drivers = 0
-        self.unsaved_images = []  # type: List[str]
-        self.unbaked = []  # type: List[str]
+        self.unsaved_images: List[str] = []
+        self.unbaked: List[str] = []
         self.ocio = ""
-        self.files = None  # type: Optional[Found]
+        self.files: Optional[Found] = None
         self.existing_frames = 0
-        self.output_roots = None  # type: Optional[List[str]]
-        self.workers = None  # type: Optional[List[Dict[str, Any]]]
+        self.output_roots: Optional[List[str]] = None
+        self.workers: Optional[List[Dict[str, Any]]] = None
         self.upload_bytes_max = 0
 
 
@@ -86,7 +86,7 @@ Rule = Callable[[Facts], Iterable[Finding]]
 
 def findings(facts: Facts) -> List[Finding]:
     """Everything that is to be said, errors first."""
-    found = []  # type: List[Finding]
+    found: List[Finding] = []
     for rule in RULES:
         found.extend(rule(facts))
     return sorted(found, key=lambda finding: _ORDER[finding.severity])
@@ -292,7 +292,7 @@ def _fleet(facts: Facts) -> Iterable[Finding]:
 
 def installed(workers: Iterable[Dict[str, Any]], renderer: str) -> List[Dict[str, Any]]:
     """Installations of a renderer on the workers that are there: `version`, where known `engines` and `denoiser`."""
-    found = []  # type: List[Dict[str, Any]]
+    found: List[Dict[str, Any]] = []
     for worker in workers:
         if str(worker.get("status", "")).lower() in ("offline", "lost", "gone", "quarantined"):
             continue
@@ -323,4 +323,4 @@ def lies_under(path: str, root: str) -> bool:
     return path.replace("\\", "/").startswith(folder + "/")
 
 
-RULES = (_scene, _frames, _output, _files, _unsaved, _scripts, _fleet)  # type: Tuple[Rule, ...]
+RULES: Tuple[Rule, ...] = (_scene, _frames, _output, _files, _unsaved, _scripts, _fleet)

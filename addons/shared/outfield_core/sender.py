@@ -43,12 +43,12 @@ class Sender:
         """`client` makes the client for a round, None: sending is not allowed now. It is called in the thread."""
         self._spool, self._cache, self._client = spool, cache, client
         self._stop, self._wake = threading.Event(), threading.Event()
-        self._thread = None  # type: Optional[threading.Thread]
-        self.watch = Watch()  # type: Watch
-        self.outcomes = deque()  # type: Deque[Outcome]
+        self._thread: Optional[threading.Thread] = None
+        self.watch: Watch = Watch()
+        self.outcomes: Deque[Outcome] = deque()
         self.sending = ""
         self.busy = False
-        self.trouble = None  # type: Optional[FarmError]
+        self.trouble: Optional[FarmError] = None
 
     def start(self) -> None:
         """Start the thread; it looks at the spool at once."""
@@ -105,7 +105,7 @@ class Sender:
             client = self._client()
             if client is None:
                 return
-            trouble = None  # type: Optional[FarmError]
+            trouble: Optional[FarmError] = None
             for outcome in flush(self._spool, client, self._cache, self._watch_for):
                 if isinstance(outcome.error, _Stopping):
                     return

@@ -139,7 +139,7 @@ def _seal(claim: Claim, cache: HashCache, watch: Watch) -> Dict[str, Any]:
 
 def _hash_all(local: Dict[str, str], cache: HashCache, watch: Watch) -> Dict[str, str]:
     watch.begin("hashing", _total(local.values()))
-    hashes = {}  # type: Dict[str, str]
+    hashes: Dict[str, str] = {}
     for place, path in local.items():
         watch.note = os.path.basename(place)
         hashes[place] = file_hash(path, cache, time.time_ns(), watch.advance, watch.cancelled)
@@ -150,7 +150,7 @@ def _bring(client: Client, sealed: Dict[str, Any], missing: List[str], cache: Ha
     """Upload what the farm lacks; False when a file is not any more what was sealed."""
     manifest = str(sealed["manifest"]).encode()
     own = hashlib.sha256(manifest).hexdigest()
-    sources = sealed["sources"]  # type: Dict[str, str]
+    sources: Dict[str, str] = sealed["sources"]
     unknown = [digest for digest in missing if digest != own and digest not in sources]
     if unknown or not missing:
         raise Refused("The farm asks for files that this scene does not have.", code="not_outfield")

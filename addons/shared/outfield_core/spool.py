@@ -161,7 +161,7 @@ class Spool:
 
     def waiting(self, server: Optional[str] = None) -> List[Kept]:
         """What is ready to be sent (to one farm), oldest first; what cannot be read is put aside."""
-        found = []  # type: List[Kept]
+        found: List[Kept] = []
         for name in self._names("ready"):
             folder = os.path.join(self.folder, "ready", name)
             try:
@@ -177,7 +177,7 @@ class Spool:
 
     def refused(self) -> List[Dict[str, Any]]:
         """What the farm has refused: name, message and hint, oldest first."""
-        found = []  # type: List[Dict[str, Any]]
+        found: List[Dict[str, Any]] = []
         for name in self._names("refused"):
             folder = os.path.join(self.folder, "refused", name)
             try:

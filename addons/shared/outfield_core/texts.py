@@ -15,7 +15,7 @@ FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "catalogues")
 PSEUDO = "pseudo"
 _ACCENTS = str.maketrans("aeiouAEIOUcn", "àéîöüÀÉÎÖÜçñ")
 
-_catalogue = {}  # type: Dict[str, str]
+_catalogue: Dict[str, str] = {}
 _language = "en"
 
 
