@@ -2,7 +2,7 @@
 """Every file that the open scene needs to render: found on the main thread in small steps, as plain data.
 
 Reads `bpy` and no disk: whether a file is there, and which files belong to a sequence, is found out in a thread
-(`outfield_core.files`). A step is one data-block, so that a timer can stop between any two.
+(`outfield_core.files`).
 """
 
 from __future__ import annotations
@@ -14,34 +14,61 @@ from typing import Any
 import bpy
 
 from .outfield_core.files import Need
+from .steps import in_steps
 
-STEP = 64
-"""Data-blocks between two chances to pause."""
+OWNERS_OF_NODES = ("materials", "worlds", "lights", "scenes", "textures", "linestyles")
 
 
-def needs_of(scene: Any, found: list[Need]) -> Iterator[None]:
-    """Fill `found`; each `next` takes well under a millisecond."""
-    seen: set[tuple[str, str, str]] = set()
+class Needs:
+    """What was found so far; each thing once."""
 
-    def add(kind: str, raw: str, owner: Any, library: Any, name: str = "") -> None:
+    def __init__(self) -> None:
+        self.found: list[Need] = []
+        self._seen: set[tuple[str, str, str]] = set()
+
+    def add(self, kind: str, raw: str, name: str, library: Any, *, linked: bool) -> None:
+        """Take over a path as it is written in a .blend: `library`'s, or the open one's."""
         path = absolute(raw, library)
-        mark = (kind, path, name or owner.name)
-        if path and mark not in seen:
-            seen.add(mark)
-            found.append(Need(kind, path, name or owner.name, raw=raw, linked=library is not None))
+        mark = (kind, path, name)
+        if path and mark not in self._seen:
+            self._seen.add(mark)
+            self.found.append(Need(kind, path, name, raw=raw, linked=linked))
 
-    for library in bpy.data.libraries:
-        add("library", library.filepath, library, library.parent)
-        yield
-    yield from _blocks(add)
-    yield from _nodes(add)
-    yield from _objects(add)
-    yield from _strips(scene, add)
-    known = {need.path for need in found}
-    for each in bpy.utils.blend_paths(absolute=True, packed=False):
-        path = os.path.normpath(each)
-        if path not in known and "<UDIM>" not in path and "<UVTILE>" not in path:
-            found.append(Need("other", path, os.path.basename(path), raw=path))
+    def of_block(self, kind: str, block: Any) -> None:
+        """A data-block that is read from a file of its own, unless the .blend holds that or nobody uses it."""
+        if _is_used(block) and not is_packed(block):
+            self.add(kind, block.filepath, block.name, block.library, linked=block.library is not None)
+
+    def add_rest(self) -> None:
+        """Whatever else Blender itself lists."""
+        known = {need.path for need in self.found}
+        for each in bpy.utils.blend_paths(absolute=True, packed=False):
+            path = os.path.normpath(each)
+            if path not in known and "<UDIM>" not in path and "<UVTILE>" not in path:
+                self.add("other", path, os.path.basename(path), None, linked=False)
+
+
+def needs_of(scene_name: str, needs: Needs) -> Iterator[None]:
+    """Fill `needs`; each `next` takes about a millisecond at most."""
+    data = bpy.data
+
+    def library(block: Any) -> None:
+        needs.add("library", block.filepath, block.name, block.parent, linked=block.parent is not None)
+
+    yield from in_steps(lambda: data.libraries, library)
+    yield from in_steps(lambda: data.images, lambda image: _image(image, needs))
+    yield from in_steps(lambda: data.movieclips, lambda clip: needs.of_block(_clip_kind(clip), clip))
+    yield from in_steps(lambda: data.volumes, lambda each: needs.of_block(_sequence_or("volume", each), each))
+    yield from in_steps(lambda: data.cache_files, lambda each: needs.of_block(_sequence_or("cache", each), each))
+    yield from in_steps(lambda: data.fonts, lambda font: needs.of_block("font", font))
+    yield from in_steps(lambda: data.sounds, lambda sound: needs.of_block("sound", sound))
+    for name in OWNERS_OF_NODES:
+        yield from in_steps(lambda name=name: getattr(data, name), lambda owner: _nodes(owner, needs))
+    yield from in_steps(lambda: data.node_groups, lambda tree: _tree(tree, tree, needs))
+    yield from in_steps(lambda: data.objects, lambda thing: _object(thing, needs))
+    _strips(scene_name, needs)
+    yield
+    needs.add_rest()
     yield
 
 
@@ -58,99 +85,78 @@ def is_packed(block: Any) -> bool:
     return bool(getattr(block, "packed_file", None)) or len(getattr(block, "packed_files", ())) > 0
 
 
-def _blocks(add: Any) -> Iterator[None]:
-    data = bpy.data
-    for image in data.images:
-        if image.source in ("FILE", "SEQUENCE", "MOVIE", "TILED") and _is_used(image) and not is_packed(image):
-            kind = {"SEQUENCE": "sequence", "TILED": "udim"}.get(image.source, "image")
-            add(kind, image.filepath, image, image.library)
-        yield
-    for clip in data.movieclips:
-        if _is_used(clip):
-            add("sequence" if clip.source == "SEQUENCE" else "movie", clip.filepath, clip, clip.library)
-        yield
-    for volume in data.volumes:
-        if _is_used(volume) and not is_packed(volume):
-            add("sequence" if volume.is_sequence else "volume", volume.filepath, volume, volume.library)
-        yield
-    for cache in data.cache_files:
-        if _is_used(cache):
-            add("sequence" if cache.is_sequence else "cache", cache.filepath, cache, cache.library)
-        yield
-    for kind, blocks in (("font", data.fonts), ("sound", data.sounds)):
-        for block in blocks:
-            if _is_used(block) and not is_packed(block):
-                add(kind, block.filepath, block, block.library)
-            yield
-
-
 def _is_used(block: Any) -> bool:
     """Is it used by more than its own wish to be kept?"""
     return block.users > int(block.use_fake_user)
 
 
-def _nodes(add: Any) -> Iterator[None]:
-    data = bpy.data
-    owners = (data.materials, data.worlds, data.lights, data.scenes, data.textures, data.linestyles)
-    for blocks in owners:
-        for owner in blocks:
-            tree = getattr(owner, "node_tree", None)
-            if tree is not None:
-                _tree(tree, owner, add)
-            yield
-    for tree in data.node_groups:
-        _tree(tree, tree, add)
-        yield
+def _image(image: Any, needs: Needs) -> None:
+    kinds = {"FILE": "image", "MOVIE": "movie", "SEQUENCE": "sequence", "TILED": "udim"}
+    if image.source in kinds:
+        needs.of_block(kinds[image.source], image)
 
 
-def _tree(tree: Any, owner: Any, add: Any) -> None:
+def _clip_kind(clip: Any) -> str:
+    return "sequence" if clip.source == "SEQUENCE" else "movie"
+
+
+def _sequence_or(kind: str, block: Any) -> str:
+    return "sequence" if block.is_sequence else kind
+
+
+def _nodes(owner: Any, needs: Needs) -> None:
+    tree = getattr(owner, "node_tree", None)
+    if tree is not None:
+        _tree(tree, owner, needs)
+
+
+def _tree(tree: Any, owner: Any, needs: Needs) -> None:
     for node in tree.nodes:
         if node.type in ("TEX_IES", "SCRIPT") and node.mode == "EXTERNAL":
             kind = "ies" if node.type == "TEX_IES" else "script"
-            add(kind, node.filepath, node, owner.library, f"{node.name} in {owner.name}")
+            name = f"{owner.name}, {node.name}"
+            needs.add(kind, node.filepath, name, owner.library, linked=owner.library is not None)
 
 
-def _objects(add: Any) -> Iterator[None]:
-    for count, thing in enumerate(bpy.data.objects):
-        for modifier in thing.modifiers:
-            _modifier(modifier, thing, add)
-        for system in thing.particle_systems:
-            _point_cache(system.point_cache, thing, add)
-        if count % STEP == 0:
-            yield
+def _object(thing: Any, needs: Needs) -> None:
+    for modifier in thing.modifiers:
+        _modifier(modifier, thing, needs)
+    for system in thing.particle_systems:
+        _point_cache(system.point_cache, thing, needs)
 
 
-def _modifier(modifier: Any, thing: Any, add: Any) -> None:
-    name = f"{modifier.name} of {thing.name}"
+def _modifier(modifier: Any, thing: Any, needs: Needs) -> None:
+    name, linked = f"{thing.name}, {modifier.name}", thing.library is not None
     if modifier.type == "MESH_CACHE" and modifier.filepath:
-        add("cache", modifier.filepath, thing, thing.library, name)
+        needs.add("cache", modifier.filepath, name, thing.library, linked=linked)
     elif modifier.type == "OCEAN" and modifier.is_cached:
-        add("folder", modifier.filepath, thing, thing.library, name)
+        needs.add("folder", modifier.filepath, name, thing.library, linked=linked)
     elif modifier.type == "FLUID" and modifier.fluid_type == "DOMAIN":
-        add("folder", modifier.domain_settings.cache_directory, thing, thing.library, name)
-    elif modifier.type in ("CLOTH", "SOFT_BODY", "DYNAMIC_PAINT") and hasattr(modifier, "point_cache"):
-        _point_cache(modifier.point_cache, thing, add)
+        needs.add("folder", modifier.domain_settings.cache_directory, name, thing.library, linked=linked)
+    elif modifier.type in ("CLOTH", "SOFT_BODY"):
+        _point_cache(modifier.point_cache, thing, needs)
 
 
-def _point_cache(cache: Any, thing: Any, add: Any) -> None:
+def _point_cache(cache: Any, thing: Any, needs: Needs) -> None:
     """A cache on the disk lies beside the .blend, in a folder that is named after it."""
     if cache.use_external:
-        add("folder", cache.filepath, thing, thing.library, f"the cache of {thing.name}")
+        needs.add("folder", cache.filepath, thing.name, thing.library, linked=thing.library is not None)
     elif cache.use_disk_cache:
-        owner = bpy.path.abspath(thing.library.filepath) if thing.library is not None else bpy.data.filepath
+        owner = absolute(thing.library.filepath) if thing.library is not None else bpy.data.filepath
         if owner:
             stem = os.path.splitext(os.path.basename(owner))[0]
             folder = os.path.join(os.path.dirname(owner), "blendcache_" + stem)
-            add("folder", folder, thing, None, f"the cache of {thing.name}")
+            needs.add("folder", folder, thing.name, None, linked=thing.library is not None)
 
 
-def _strips(scene: Any, add: Any) -> Iterator[None]:
-    editor = scene.sequence_editor if scene.render.use_sequencer else None
-    strips = getattr(editor, "strips_all", None) or getattr(editor, "sequences_all", None) or ()
+def _strips(scene_name: str, needs: Needs) -> None:
+    scene = bpy.data.scenes.get(scene_name)
+    editor = scene.sequence_editor if scene is not None and scene.render.use_sequencer else None
+    strips = getattr(editor, "strips_all", None) or getattr(editor, "sequences_all", None) or ()  # renamed in 4.4
     for strip in strips:
         if strip.type == "IMAGE":
             for element in strip.elements:
-                add("image", os.path.join(strip.directory, element.filename), strip, scene.library)
+                path = os.path.join(strip.directory, element.filename)
+                needs.add("image", path, strip.name, scene.library, linked=False)
         elif strip.type == "MOVIE":
-            add("movie", strip.filepath, strip, scene.library)
-        yield
+            needs.add("movie", strip.filepath, strip.name, scene.library, linked=False)

@@ -18,18 +18,18 @@ from .outfield_core.fields import settings_of
 from .outfield_core.frames import format_frames
 from .outfield_core.payload import Wish
 from .outfield_core.preflight import Facts
+from .steps import in_steps
 
 FORMATS = {"PNG": "png", "JPEG": "jpg", "OPEN_EXR": "exr", "OPEN_EXR_MULTILAYER": "exr"}
 ENDINGS = {"png": (".png",), "jpg": (".jpg", ".jpeg"), "exr": (".exr",)}
 MOVIES = frozenset({"FFMPEG", "AVI_JPEG", "AVI_RAW"})
 ENGINES = {"BLENDER_EEVEE": "EEVEE", "BLENDER_EEVEE_NEXT": "EEVEE", "BLENDER_WORKBENCH": "WORKBENCH"}
-STEP = 64
 
 _HASHES = re.compile("#+")
 
 
 def read_scene(scene: Any, facts: Facts) -> Iterator[None]:
-    """Fill the facts about one scene."""
+    """Fill the facts about one scene, which is not touched any more after the first step."""
     render = scene.render
     facts.program, facts.renderer = "Blender", "blender"
     facts.version = tuple(bpy.app.version)
@@ -44,9 +44,13 @@ def read_scene(scene: Any, facts: Facts) -> Iterator[None]:
     facts.output_is_movie = render.image_settings.file_format in MOVIES
     yield
     facts.scripts = [text.name for text in bpy.data.texts if text.use_module]
-    facts.unsaved_images = [image.name for image in bpy.data.images if _is_painted(image)]
-    yield
-    yield from _look_at_objects(scene, facts)
+
+    def image(each: Any) -> None:
+        if _is_painted(each):
+            facts.unsaved_images.append(each.name)
+
+    yield from in_steps(lambda: bpy.data.images, image)
+    yield from in_steps(lambda: bpy.data.objects, lambda thing: _look_at(thing, facts))
 
 
 def _is_painted(image: Any) -> bool:
@@ -57,18 +61,15 @@ def _is_painted(image: Any) -> bool:
     return generated or (image.source in ("FILE", "TILED") and image.is_dirty and not is_packed(image))
 
 
-def _look_at_objects(scene: Any, facts: Facts) -> Iterator[None]:
-    for count, thing in enumerate(bpy.data.objects):
-        if thing.type == "CAMERA" and thing.name in scene.objects:
-            facts.other_cameras.append(thing.name)
-        animation = thing.animation_data
-        if animation is not None:
-            facts.drivers += sum(1 for curve in animation.drivers if _runs_python(curve.driver))
-        for modifier in thing.modifiers:
-            if modifier.type in ("CLOTH", "SOFT_BODY") and not _is_baked(modifier.point_cache):
-                facts.unbaked.append(f"{modifier.name} of {thing.name}")
-        if count % STEP == 0:
-            yield
+def _look_at(thing: Any, facts: Facts) -> None:
+    if thing.type == "CAMERA" and thing.library is None:
+        facts.other_cameras.append(thing.name)
+    animation = thing.animation_data
+    if animation is not None:
+        facts.drivers += sum(1 for curve in animation.drivers if _runs_python(curve.driver))
+    for modifier in thing.modifiers:
+        if modifier.type in ("CLOTH", "SOFT_BODY") and not _is_baked(modifier.point_cache):
+            facts.unbaked.append(f"{thing.name}, {modifier.name}")
 
 
 def _runs_python(driver: Any) -> bool:

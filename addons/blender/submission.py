@@ -18,10 +18,10 @@ from typing import Any
 import bpy
 
 from . import gathering, preferences, session
-from .dependencies import needs_of
+from .dependencies import Needs, needs_of
 from .outfield_core.client import normal_server
 from .outfield_core.errors import FarmError, LocalTrouble, Refused
-from .outfield_core.files import Need, find_files
+from .outfield_core.files import find_files
 from .outfield_core.frames import format_frames, missing_frames, parse_frames
 from .outfield_core.layout import safe_name
 from .outfield_core.payload import Wish, body_of
@@ -62,28 +62,41 @@ class Assembly:
         Raises:
             Refused: a setting that there is not, or an address that is none.
         """
-        self._scene = scene
+        self._scene = scene.name
         self._wishes = overridden(scene, settings)
         self._server = normal_server(preferences.server())
-        self._needs: list[Need] = []
+        self._needs = Needs()
         self.facts = Facts()
         self.wish = Wish("untitled")
         self.found: list[Finding] = []
         self._origin = ""
+        self._paths: list[str] = []
         self._draft: Draft | None = None
         self._clean_copy = False
 
     def gather(self) -> Iterator[None]:
         """Read the scene, a little with each step."""
         self._origin = bpy.data.filepath or os.path.join(bpy.app.tempdir or "/tmp", UNSAVED)
+        self._needs, self.facts = Needs(), Facts()
         yield from needs_of(self._scene, self._needs)
-        yield from gathering.read_scene(self._scene, self.facts)
-        self.wish = gathering.wish_of(self._scene, self._wishes, self.facts)
+        yield from gathering.read_scene(self._open_scene(), self.facts)
+        self.wish = gathering.wish_of(self._open_scene(), self._wishes, self.facts)
+        self._paths = _paths_now()
         yield
+
+    def still_true(self) -> bool:
+        """Does the scene name the same files as when it was read? On the main thread, right before it is saved."""
+        return bpy.data.scenes.get(self._scene) is not None and _paths_now() == self._paths
+
+    def _open_scene(self) -> Any:
+        scene = bpy.data.scenes.get(self._scene)
+        if scene is None:
+            raise Refused(f"The scene {self._scene!r} is not there any more.", code="scene_gone")
+        return scene
 
     def inspect(self, farm: Any = None) -> list[Finding]:
         """Look at the disk and judge. `farm`: what the follower knows, None: nothing."""
-        self.facts.files = find_files(self._needs)
+        self.facts.files = find_files(self._needs.found)
         self._look_at_output()
         if farm is not None:
             gathering.take_farm(self.facts, farm)
@@ -208,6 +221,10 @@ def _elsewhere(here: session.Session, kept: Kept) -> Submitted:
         time.sleep(0.05)
         waited += 0.05
     return Submitted(kept.key, kept.name, None, None)
+
+
+def _paths_now() -> list[str]:
+    return sorted(bpy.utils.blend_paths(absolute=False, packed=False))
 
 
 def _is_as_saved() -> bool:

@@ -8,7 +8,7 @@ test compares.
 from __future__ import annotations
 
 import re
-from typing import Iterable, Iterator, List, Tuple
+from typing import Dict, Iterable, Iterator, List, Tuple
 
 from .errors import Refused
 

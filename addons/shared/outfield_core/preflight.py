@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
-from .files import Need
+from .files import Found, Need
 from .frames import FrameSyntaxError, parse_frames
 from .hashing import shown
 from .texts import tr

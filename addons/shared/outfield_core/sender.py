@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import Callable, Optional
+from typing import Callable, Deque, Optional
 
 from .client import Client
 from .errors import FarmError, Unreachable
 from .hashing import HashCache
-from .sending import Watch, flush
+from .sending import Outcome, Watch, flush
 from .spool import Kept, Spool
 
 RETRY_S = 30.0
