@@ -15,7 +15,7 @@ import sys
 
 import bpy
 
-from . import follow, operators, panel, preferences, properties, session
+from . import fixes, follow, jobs_panel, operators, panel, preferences, properties, session
 from .submission import Submitted, submit
 
 bl_info = {
@@ -31,7 +31,7 @@ bl_info = {
 __all__ = ["Submitted", "register", "submit", "unregister"]
 
 ALIAS = "outfield"
-MODULES = (preferences, properties, operators, panel)
+MODULES = (preferences, properties, operators, fixes, panel, jobs_panel)
 
 
 def register() -> None:

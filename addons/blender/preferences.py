@@ -74,6 +74,12 @@ def new_client(timeout_s: float = 10.0) -> Client:
     return Client(server(), token(), timeout_s=timeout_s, ca_file=ca_file)
 
 
+def connection() -> tuple[str, str, str]:
+    """All that a client is made of; it changes when the artist edits the preferences."""
+    own = own_preferences()
+    return server(), token(), own.ca_file if own is not None else ""
+
+
 def may_connect() -> bool:
     """Blender's own switch for the network (4.2 and later). A farm on this very machine is no network."""
     if getattr(bpy.app, "online_access", True):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import bpy
@@ -30,6 +31,12 @@ CLOUDS = (
 )
 
 
+@functools.lru_cache(maxsize=64)
+def _items(choices: str) -> list[tuple[str, str, str]]:
+    """Items of a choice. Cached, because Blender keeps no reference to what a callback returns."""
+    return [(each, each, "") for each in choices.split("\n")]
+
+
 class OutfieldField(bpy.types.PropertyGroup):
     """One setting of the renderer as the farm describes it; it counts only where `use` is on."""
 
@@ -42,6 +49,12 @@ class OutfieldField(bpy.types.PropertyGroup):
     as_float: bpy.props.FloatProperty(name="Value")
     as_bool: bpy.props.BoolProperty(name="Value")
     as_text: bpy.props.StringProperty(name="Value")
+    as_choice: bpy.props.EnumProperty(
+        name="Value",
+        items=lambda self, context: _items(self.choices),
+        get=lambda self: next((i for i, each in enumerate(_items(self.choices)) if each[0] == self.as_text), 0),
+        set=lambda self, index: setattr(self, "as_text", _items(self.choices)[index][0]),
+    )
 
 
 class OutfieldSettings(bpy.types.PropertyGroup):

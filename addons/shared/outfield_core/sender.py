@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import Callable, Deque, Optional
+from typing import Any, Callable, Deque, Dict, Optional, Tuple
 
 from .client import Client
 from .errors import FarmError, Unreachable
@@ -46,6 +46,8 @@ class Sender:
         self._thread: Optional[threading.Thread] = None
         self.watch: Watch = Watch()
         self.outcomes: Deque[Outcome] = deque()
+        self.kept: Tuple[str, ...] = ()
+        self.refused: Tuple[Dict[str, Any], ...] = ()
         self.sending = ""
         self.busy = False
         self.trouble: Optional[FarmError] = None
@@ -91,10 +93,17 @@ class Sender:
             self.busy = True
             self._wake.clear()
             try:
+                self._count()
                 self._round()
+                self._count()
             finally:
                 self.busy, self.sending = False, ""
             self._wake.wait(RETRY_S)
+
+    def _count(self) -> None:
+        """What lies in the spool, for whoever draws."""
+        self.kept = tuple(kept.name for kept in self._spool.waiting())
+        self.refused = tuple(self._spool.refused())
 
     def _watch_for(self, kept: Kept) -> Watch:
         self.sending, self.watch = kept.name, _StoppableWatch(self._stop)

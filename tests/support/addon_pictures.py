@@ -1,0 +1,69 @@
+"""Acts in a window that end in pictures: the panel as artists see it in five states."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from typing import Any
+
+from blender_window import picture, render_properties
+
+PATIENCE = 300
+
+
+def connect(server: str, token: str) -> None:
+    """Set the preferences."""
+    import bpy
+
+    own = bpy.context.preferences.addons[importlib.import_module("outfield").__name__].preferences
+    own.server, own.token = server, token
+
+
+def here() -> Any:
+    """The add-on's session."""
+    return importlib.import_module("outfield.session").current()
+
+
+def until(condition: Any) -> Iterator[float]:
+    """Wait for something, up to half a minute."""
+    for _ in range(PATIENCE):
+        if condition():
+            return
+        yield 0.1
+    raise AssertionError("it did not come to that")
+
+
+def one_state(server: str, token: str, settings: dict[str, Any], wait_for: str, path: str) -> Iterator[float]:
+    """Show the panel, wait for a state, take its picture."""
+    import bpy
+
+    connect(server, token)
+    scene = bpy.context.scene
+    for name, value in settings.items():
+        setattr(scene.outfield, name, value)
+    yield from render_properties()
+    here().look()
+    yield from until(WAITS[wait_for])
+    yield 0.7
+    picture(path)
+    return {"messages": [text for _, text in here().messages], "found": [each.sentence for each in here().found]}
+
+
+def _ready() -> bool:
+    return here().follower.view.is_live and bool(here().found) and here().check is None
+
+
+def _offline() -> bool:
+    return here().follower.view.error is not None and bool(here().found) and len(here().sender.kept) > 0
+
+
+def _checked() -> bool:
+    return any(each.severity == "error" for each in here().found)
+
+
+def _jobs() -> bool:
+    jobs = here().follower.view.jobs
+    return bool(jobs) and any(job.preview for job in jobs)
+
+
+WAITS = {"ready": _ready, "offline": _offline, "errors": _checked, "jobs": _jobs}
