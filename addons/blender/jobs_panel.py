@@ -35,7 +35,7 @@ class OUTFIELD_PT_jobs(bpy.types.Panel):
     """My jobs on the farm."""
 
     bl_idname = "OUTFIELD_PT_jobs"
-    bl_label = "My jobs"
+    bl_label = "My jobs on the farm"
     bl_space_type = "PROPERTIES"
     bl_region_type = "WINDOW"
     bl_context = "render"

@@ -78,7 +78,7 @@ def _status(layout: Any, here: session.Session) -> None:
         )
         layout.operator("outfield.go_online", text=tr("Allow online access"))
     elif view.is_live:
-        row.label(text=tr("{farm}: {count} workers", farm=view.name, count=_there(view)), icon="CHECKMARK")
+        row.label(text=tr("Farm {farm}, workers: {count}", farm=view.name, count=_there(view)), icon="CHECKMARK")
     elif here.trouble is not None:
         row.label(
             text=tr("The farm is away") if here.trouble.code == "unreachable" else tr("No connection"), icon="UNLINKED"
@@ -90,7 +90,7 @@ def _status(layout: Any, here: session.Session) -> None:
         wrapped(layout, str(here.trouble))
     if here.sender.kept and not here.sender.sending:
         layout.label(
-            text=tr("{count} jobs are kept here and sent when it is back", count=len(here.sender.kept)),
+            text=tr("Kept here, sent when the farm is back: {count}", count=len(here.sender.kept)),
             icon="FILE_TICK",
         )
     for refusal in here.sender.refused[:3]:
@@ -114,9 +114,10 @@ def _wishes(layout: Any, scene: Any, here: session.Session) -> None:
     chosen(column, own, "output_mode", tr("Output"), OUTPUTS)
     if own.output_mode == "SCENE":
         path = gathering.output_pattern(scene, gathering.FORMATS.get(scene.render.image_settings.file_format, "png"))
-        red = column.row()
-        red.alert = any(finding.code == "output_outside" for finding in here.found)
-        red.label(text=shown(path), icon="FILE_FOLDER")
+        split = column.split(factor=0.4)
+        split.label(text="")
+        split.alert = any(finding.code == "output_outside" for finding in here.found)
+        split.label(text=shown(path))
     chosen(column, own, "split_mode", tr("Split"), SPLITS)
     if own.split_mode == "FRAMES":
         column.prop(own, "chunk", text=tr("Frames per task"))
@@ -160,7 +161,9 @@ def _match(column: Any, scene: Any, here: session.Session) -> None:
 
 def _options(layout: Any, own: Any) -> None:
     box = layout.column()
-    box.prop(own, "show_options", text=tr("Options"), icon=_arrow(own.show_options), emboss=False)
+    head = box.row()
+    head.use_property_split, head.alignment = False, "LEFT"
+    head.prop(own, "show_options", text=tr("Options"), icon=_arrow(own.show_options), emboss=False)
     if own.show_options:
         box.prop(own, "preview_first", text=tr("Preview first"))
         box.prop(own, "paused", text=tr("Hold"))
@@ -174,7 +177,9 @@ def _options(layout: Any, own: Any) -> None:
 
 def _fields(layout: Any, own: Any, here: session.Session) -> None:
     column = layout.column()
-    column.operator("outfield.show_fields", text=tr("Renderer settings"), icon=_arrow(own.show_fields), emboss=False)
+    head = column.row()
+    head.alignment = "LEFT"
+    head.operator("outfield.show_fields", text=tr("Renderer settings"), icon=_arrow(own.show_fields), emboss=False)
     if not own.show_fields:
         return
     if not own.fields:
@@ -189,6 +194,8 @@ def _fields(layout: Any, own: Any, here: session.Session) -> None:
 
 def _findings(layout: Any, here: session.Session) -> None:
     if not here.found:
+        if here.found_s > 0:
+            layout.label(text=tr("Nothing stands in the way."), icon="CHECKMARK")
         return
     box = layout.box()
     for finding in here.found[:FINDINGS_MAX]:

@@ -30,7 +30,8 @@ def until(condition: Any) -> Iterator[float]:
         if condition():
             return
         yield 0.1
-    raise AssertionError("it did not come to that")
+    state = {name: value for name, value in vars(here()).items() if not name.startswith("_")}
+    raise AssertionError(f"it did not come to that: {state} {vars(here().follower.view)}")
 
 
 def one_state(server: str, token: str, settings: dict[str, Any], wait_for: str, path: str) -> Iterator[float]:
@@ -41,24 +42,36 @@ def one_state(server: str, token: str, settings: dict[str, Any], wait_for: str, 
     scene = bpy.context.scene
     for name, value in settings.items():
         setattr(scene.outfield, name, value)
-    yield from render_properties()
+    area = yield from render_properties()
     here().look()
     yield from until(WAITS[wait_for])
     yield 0.7
-    picture(path)
+    picture(path, area)
     return {"messages": [text for _, text in here().messages], "found": [each.sentence for each in here().found]}
 
 
 def _ready() -> bool:
-    return here().follower.view.is_live and bool(here().found) and here().check is None
+    return here().follower.view.is_live and _was_checked() and here().follower.view.trial is not None
 
 
 def _offline() -> bool:
-    return here().follower.view.error is not None and bool(here().found) and len(here().sender.kept) > 0
+    return here().follower.view.error is not None and _was_checked() and len(here().sender.kept) > 0
+
+
+def _was_checked() -> bool:
+    return here().found_s > 0 and here().check is None
 
 
 def _checked() -> bool:
-    return any(each.severity == "error" for each in here().found)
+    return _was_checked() and any(each.severity == "error" for each in here().found)
+
+
+def _submitting() -> bool:
+    if here().flow is None and not here().sender.sending:
+        import bpy
+
+        bpy.ops.outfield.submit("INVOKE_DEFAULT")
+    return bool(here().sender.sending) and here().sender.watch.fraction > 0.25
 
 
 def _jobs() -> bool:
@@ -66,4 +79,4 @@ def _jobs() -> bool:
     return bool(jobs) and any(job.preview for job in jobs)
 
 
-WAITS = {"ready": _ready, "offline": _offline, "errors": _checked, "jobs": _jobs}
+WAITS = {"ready": _ready, "offline": _offline, "errors": _checked, "submitting": _submitting, "jobs": _jobs}

@@ -19,7 +19,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # Blender does not look beside a script
 from blender_inside import MARK, AddonHome, installed
 
-SIZE = (1000, 1000)
+SIZE = (640, 1000)
 TIMEOUT_S = 170.0
 
 
@@ -65,18 +65,22 @@ def render_properties() -> Any:
     yield 0.3  # it has no contexts before it was drawn once
     area.spaces.active.context = "RENDER"
     yield 0.3
-    area.spaces.active.search_filter = "Outfield"  # Blender opens the panels that match
+    for panel in list(bpy.types.Panel.__subclasses__()):
+        is_other = getattr(panel, "bl_context", "") == "render" and not panel.__name__.startswith("OUTFIELD_")
+        if is_other and panel.is_registered:
+            bpy.utils.unregister_class(panel)  # or ours would be far down the page
+    area.tag_redraw()
     yield 0.3
     return area
 
 
-def picture(path: str) -> None:
-    """Take the window as it is."""
+def picture(path: str, area: Any) -> None:
+    """Take the area as it is."""
     import bpy
 
     window = bpy.context.window_manager.windows[0]
-    with bpy.context.temp_override(window=window, screen=window.screen):
-        bpy.ops.screen.screenshot(filepath=path)
+    with bpy.context.temp_override(window=window, screen=window.screen, area=area):
+        bpy.ops.screen.screenshot_area(filepath=path)
 
 
 class Stopwatch:

@@ -41,9 +41,9 @@ def set_language(code: str) -> str:
     return _language
 
 
-def tr(text: str, **values: Any) -> str:
+def tr(_sentence: str, **values: Any) -> str:
     """The sentence in the artist's language, with the values put in."""
-    template = pseudo(text) if _language == PSEUDO else _catalogue.get(text, text)
+    template = pseudo(_sentence) if _language == PSEUDO else _catalogue.get(_sentence, _sentence)
     return template.format(**values) if values else template
 
 
