@@ -22,6 +22,10 @@ PERMISSIONS: dict[str, frozenset[Role] | None] = {
     "GET /healthz": ANYONE,
     "GET /openapi.json": ANYONE,
     "GET /docs": ANYONE,
+    # Files without a secret; an artist needs them before there is a token.
+    "GET /addons": ANYONE,
+    "GET /addons/index.json": ANYONE,
+    "GET /addons/{file}": ANYONE,
     # The join code in the body is the credential; it is valid once.
     "POST /workers": ANYONE,
     "GET /info": ALL,

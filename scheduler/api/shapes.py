@@ -269,6 +269,25 @@ class InfoShape(Shape):
     tracker: dict[str, Any] | None = Field(description="as POST /priorities/sync answers; none: no tracker is set up")
 
 
+class AddonShape(Shape):
+    """An add-on; `hash` is the SHA-256 of its zip."""
+
+    program: str
+    title: str
+    version: str
+    path: str
+    size: int
+    hash: str
+
+
+class RepositoryShape(Shape):
+    """A Blender extension repository; not in the envelope, because Blender reads it."""
+
+    version: str
+    blocklist: list[Any]
+    data: list[dict[str, Any]]
+
+
 class Health(Shape):
     """It is alive."""
 
