@@ -143,9 +143,10 @@ def normal_server(text: str) -> str:
     Raises:
         Refused: this is no address.
     """
-    server = text.strip().rstrip("/")
+    server = text.strip()
     if server and "://" not in server:
         server = "http://" + server
+    server = server if server.endswith("://") else server.rstrip("/")
     try:
         parts = urllib.parse.urlsplit(server)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0

@@ -104,7 +104,7 @@ def _numbers(match: "re.Match[str]", position: int) -> Tuple[Tuple[int, int, str
         raise FrameSyntaxError("Frame numbers go up to {}.".format(FRAME_ABS_MAX), position)
     step = int(step_text) if step_text is not None else 1
     if step == 0 or (step < 0 and first <= last):
-        raise FrameSyntaxError("A step of {} leads nowhere.".format(step), position)
+        raise FrameSyntaxError("A step of {} leads nowhere.".format(step), position + match.start(3) + 1)
     span = abs(last - first) + 1
     return (first, last, mark or "", abs(step)), max(1, span // abs(step)) if mark == "x" else span
 
