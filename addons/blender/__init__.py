@@ -16,6 +16,7 @@ import sys
 import bpy
 
 from . import fixes, follow, jobs_panel, operators, panel, preferences, properties, session
+from .outfield_core.texts import catalogue
 from .submission import Submitted, submit
 
 bl_info = {
@@ -34,12 +35,27 @@ ALIAS = "outfield"
 MODULES = (preferences, properties, operators, fixes, panel, jobs_panel)
 
 
+LOCALES = {"de": ("de_DE", "de"), "fr": ("fr_FR", "fr"), "ja": ("ja_JP", "ja")}
+"""Blender's names of our languages, before and since 4.5."""
+
+
+def _translations() -> dict[str, dict[tuple[str, str], str]]:
+    """The catalogues in Blender's form, for what Blender draws by itself: names of settings, choices, buttons."""
+    made = {}
+    for code, locales in LOCALES.items():
+        texts = catalogue(code)
+        for locale in locales:
+            made[locale] = {(context, text): said for text, said in texts.items() for context in ("*", "Operator")}
+    return made
+
+
 def register() -> None:
     """Make everything known to Blender, and send what earlier sessions have kept."""
     for module in MODULES:
         for cls in module.CLASSES:
             bpy.utils.register_class(cls)
     bpy.types.Scene.outfield = bpy.props.PointerProperty(type=properties.OutfieldSettings)
+    bpy.app.translations.register(__name__, _translations())
     sys.modules.setdefault(ALIAS, sys.modules[__name__])
     session.start()
     follow.start()
@@ -49,6 +65,7 @@ def unregister() -> None:
     """Leave nothing behind: no class, property, timer, thread, handler or module's other name."""
     follow.stop()
     session.stop()
+    bpy.app.translations.unregister(__name__)
     if __name__ != ALIAS and sys.modules.get(ALIAS) is sys.modules.get(__name__):
         del sys.modules[ALIAS]
     if hasattr(bpy.types.Scene, "outfield"):

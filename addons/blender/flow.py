@@ -103,8 +103,9 @@ class Flow:
             self._end(FarmError(f"This machine's disk says: {error.strerror or error}.", code="disk_failed"))
 
     def _read(self, until_s: float) -> None:
+        self._assembly.budget.until_s = until_s
         for _ in self._steps:
-            if time.perf_counter() >= until_s:
+            if self._assembly.budget.spent:
                 return
         self.phase = "looking"
         self._thread = InThread(lambda: self._assembly.inspect(self._farm))

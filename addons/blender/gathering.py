@@ -18,7 +18,7 @@ from .outfield_core.fields import settings_of
 from .outfield_core.frames import format_frames
 from .outfield_core.payload import Wish
 from .outfield_core.preflight import Facts
-from .steps import in_steps
+from .steps import Budget, in_steps
 
 FORMATS = {"PNG": "png", "JPEG": "jpg", "OPEN_EXR": "exr", "OPEN_EXR_MULTILAYER": "exr"}
 ENDINGS = {"png": (".png",), "jpg": (".jpg", ".jpeg"), "exr": (".exr",)}
@@ -28,8 +28,8 @@ ENGINES = {"BLENDER_EEVEE": "EEVEE", "BLENDER_EEVEE_NEXT": "EEVEE", "BLENDER_WOR
 _HASHES = re.compile("#+")
 
 
-def read_scene(scene: Any, facts: Facts) -> Iterator[None]:
-    """Fill the facts about one scene, which is not touched any more after the first step."""
+def read_scene(scene: Any, facts: Facts, budget: Budget) -> Iterator[None]:
+    """Fill the facts about one scene, which is not touched any more after the first step. Objects: `look_at`."""
     render = scene.render
     facts.program, facts.renderer = "Blender", "blender"
     facts.version = tuple(bpy.app.version)
@@ -49,8 +49,7 @@ def read_scene(scene: Any, facts: Facts) -> Iterator[None]:
         if _is_painted(each):
             facts.unsaved_images.append(each.name)
 
-    yield from in_steps(lambda: bpy.data.images, image)
-    yield from in_steps(lambda: bpy.data.objects, lambda thing: _look_at(thing, facts))
+    yield from in_steps(lambda: bpy.data.images, image, budget)
 
 
 def _is_painted(image: Any) -> bool:
@@ -61,7 +60,8 @@ def _is_painted(image: Any) -> bool:
     return generated or (image.source in ("FILE", "TILED") and image.is_dirty and not is_packed(image))
 
 
-def _look_at(thing: Any, facts: Facts) -> None:
+def look_at(thing: Any, facts: Facts) -> None:
+    """Fill what the facts say of objects; called with each of them."""
     if thing.type == "CAMERA" and thing.library is None:
         facts.other_cameras.append(thing.name)
     animation = thing.animation_data

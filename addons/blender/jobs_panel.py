@@ -59,9 +59,8 @@ def _job(box: Any, job: JobView) -> None:
     head = column.row()
     head.alert = job.status == "FAILED"
     head.label(text=f"{job.id} {shown(job.name)}", icon=STATUS_ICONS.get(job.status, "DOT"))
-    text = tr(
-        "{status}, {done} of {total}", status=tr(STATUS_WORDS.get(job.status, "waits")), done=job.done, total=job.total
-    )
+    status = tr(STATUS_WORDS.get(job.status, STATUS_WORDS["QUEUED"]))
+    text = tr("{status}, {done} of {total}", status=status, done=job.done, total=job.total)
     if job.failed:
         text += ", " + tr("{count} failed", count=job.failed)
     bar(column.row(), job.fraction, text)

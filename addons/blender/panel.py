@@ -235,7 +235,7 @@ def _button(layout: Any, here: session.Session) -> None:
         column.operator("outfield.submit", text=tr("Render on farm"), icon="RENDER_ANIMATION")
         return
     row = layout.row(align=True)
-    jobs_panel.bar(row, sender.watch.fraction if flow is None else 0.0, tr(STAGES.get(stage, "Working")))
+    jobs_panel.bar(row, sender.watch.fraction if flow is None else 0.0, tr(STAGES.get(stage, STAGES["waiting"])))
     row.operator("outfield.stop", text="", icon="X")
     if flow is None and sender.watch.note:
         layout.label(text=shown(sender.watch.note), icon="FILE")

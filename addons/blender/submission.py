@@ -29,6 +29,7 @@ from .outfield_core.preflight import Facts, Finding, errors, findings
 from .outfield_core.sending import Watch, flush
 from .outfield_core.spool import Draft, Kept, disk_trouble
 from .properties import overridden
+from .steps import Budget
 
 UNSAVED = "untitled.blend"
 
@@ -66,6 +67,7 @@ class Assembly:
         self._wishes = overridden(scene, settings)
         self._server = normal_server(preferences.server())
         self._needs = Needs()
+        self.budget = Budget()
         self.facts = Facts()
         self.wish = Wish("untitled")
         self.found: list[Finding] = []
@@ -78,8 +80,10 @@ class Assembly:
         """Read the scene, a little with each step."""
         self._origin = bpy.data.filepath or os.path.join(bpy.app.tempdir or "/tmp", UNSAVED)
         self._needs, self.facts = Needs(), Facts()
-        yield from needs_of(self._scene, self._needs)
-        yield from gathering.read_scene(self._open_scene(), self.facts)
+        yield from gathering.read_scene(self._open_scene(), self.facts, self.budget)
+        yield from needs_of(
+            self._scene, self._needs, self.budget, also=lambda thing: gathering.look_at(thing, self.facts)
+        )
         self.wish = gathering.wish_of(self._open_scene(), self._wishes, self.facts)
         self._paths = _paths_now()
         yield

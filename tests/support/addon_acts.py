@@ -65,6 +65,10 @@ def session_state() -> list[Any]:
 
 def spool_content() -> list[str]:
     """Every file that the spool holds, but for its lock and the hashes."""
-    root = Path(os.environ["OUTFIELD_SPOOL"])
+    return spool_files(Path(os.environ["OUTFIELD_SPOOL"]))
+
+
+def spool_files(root: Path) -> list[str]:
+    """The same for any spool."""
     found = sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
     return [name for name in found if name not in ("lock", "hashes.json")]

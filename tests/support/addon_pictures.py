@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,7 +22,8 @@ def connect(server: str, token: str) -> None:
 
 def here() -> Any:
     """The add-on's session."""
-    return importlib.import_module("outfield.session").current()
+    # Not `outfield.session`: as an extension the add-on has another name, and this would be a second copy of it.
+    return sys.modules[f"{importlib.import_module('outfield').__name__}.session"].current()
 
 
 def until(condition: Any) -> Iterator[float]:

@@ -23,6 +23,19 @@ def make_rich(folder: str) -> str:
     return _scene(root)
 
 
+def make_plain(folder: str) -> str:
+    """In Blender: a cube, a camera and no further file."""
+    import bpy
+
+    Path(folder).mkdir(parents=True)
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.ops.mesh.primitive_cube_add()
+    _look(bpy.context.scene)
+    path = f"{folder}/plain.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    return path
+
+
 def _pictures(root: Path) -> None:
     colours = {
         "tex/lib.png": (0.1, 0.8, 0.1),

@@ -102,7 +102,7 @@ def _main(text: str) -> int:
     try:
         for target, *arguments in given["calls"]:
             module, _, name = target.partition(":")
-            if module != "addon_scenes":
+            if module not in ("addon_scenes", "addon_load"):
                 installed(given["zip"])
             answer = getattr(importlib.import_module(module), name)(*arguments)
             sys.stdout.write(MARK + json.dumps(answer) + "\n")

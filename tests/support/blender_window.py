@@ -86,16 +86,30 @@ def picture(path: str, area: Any) -> None:
 class Stopwatch:
     """How long the main thread goes without coming back to the event loop: the gaps between turns of a timer."""
 
-    def __init__(self) -> None:
-        self.gaps: list[float] = []
-        self._last_s = time.perf_counter()
+    def __init__(self, doing: Any = str) -> None:
+        self.gaps: list[tuple[float, float, str]] = []
+        """Of each turn: the main thread's own time, the time on the wall (which others' load is part of), and what."""
+        self._doing = doing
+        self._last_s = self._last_own_s = 0.0
+        self._running = False
 
-    def turn(self) -> float:
-        """Called by a timer that asks to be called again at once."""
-        now_s = time.perf_counter()
-        self.gaps.append(now_s - self._last_s)
-        self._last_s = now_s
-        return 0.0
+    def start(self) -> None:
+        """Begin with the next turn of the event loop."""
+        import bpy
+
+        self._running, self._last_s, self._last_own_s = True, time.perf_counter(), time.thread_time()
+        bpy.app.timers.register(self._turn)
+
+    def stop(self) -> None:
+        """End with the next turn."""
+        self._running = False
+
+    def _turn(self) -> float | None:
+        """Asks to be called again at once."""
+        now_s, own_s = time.perf_counter(), time.thread_time()
+        self.gaps.append((own_s - self._last_own_s, now_s - self._last_s, self._doing()))
+        self._last_s, self._last_own_s = now_s, own_s
+        return 0.0 if self._running else None
 
 
 def _main(text: str) -> None:

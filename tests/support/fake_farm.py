@@ -96,8 +96,8 @@ class FakeFarm:
 
 
 @contextmanager
-def fake_farm() -> Iterator[FakeFarm]:
-    """A farm that listens."""
+def fake_farm(port: int = 0) -> Iterator[FakeFarm]:
+    """A farm that listens (on a port)."""
     farm = FakeFarm()
 
     class Handler(BaseHTTPRequestHandler):
@@ -122,7 +122,7 @@ def fake_farm() -> Iterator[FakeFarm]:
         def log_message(self, *_: Any) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True
     farm.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))

@@ -170,12 +170,9 @@ def _output(facts: Facts) -> Iterable[Finding]:
 def _files(facts: Facts) -> Iterable[Finding]:
     if facts.files is None:
         return
-    for code, needs, text in (
-        ("missing", facts.files.missing, "{kind} {path} is missing ({owner})."),
-        ("unreadable", facts.files.unreadable, "{kind} {path} cannot be read ({owner})."),
-    ):
+    for code, needs in (("missing", facts.files.missing), ("unreadable", facts.files.unreadable)):
         for need in needs[:LISTED_MAX]:
-            yield _of_need(code, need, text)
+            yield _of_need(code, need)
         if len(needs) > LISTED_MAX:
             yield Finding(
                 code + "_more",
@@ -193,21 +190,24 @@ def _files(facts: Facts) -> Iterable[Finding]:
 _KINDS = {
     "library": "The library", "image": "The picture", "udim": "The UDIM set", "sequence": "The sequence",
     "movie": "The movie", "font": "The font", "sound": "The sound", "volume": "The volume", "cache": "The cache",
-    "folder": "The cache", "ies": "The IES profile", "script": "The script",
+    "folder": "The cache", "ies": "The IES profile", "script": "The script", "other": "The file",
 }  # fmt: skip
 
 
-def _of_need(code: str, need: Need, text: str) -> Finding:
+_TROUBLES = {"missing": "{kind} {path} is missing ({owner}).", "unreadable": "{kind} {path} cannot be read ({owner})."}
+
+
+def _of_need(code: str, need: Need) -> Finding:
     severity, fix = ERROR, "find_files" if code == "missing" else ""
     if need.kind in ("sound", "folder", "other"):
         severity, fix = WARNING, ""  # a render does not hear, and simulates what is not baked
     elif need.kind == "font" and not need.linked:
         fix = "builtin_font"
-    values = {"kind": tr(_KINDS.get(need.kind, "The file")), "path": shown(need.path), "owner": shown(need.owner)}
+    values = {"kind": tr(_KINDS.get(need.kind, _KINDS["other"])), "path": shown(need.path), "owner": shown(need.owner)}
     return Finding(
         "{}_{}".format(code, need.kind),
         severity,
-        text,
+        _TROUBLES[code],
         values,
         fix=fix,
         target=need.owner if fix == "builtin_font" else need.path,

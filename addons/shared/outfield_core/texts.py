@@ -47,6 +47,11 @@ def tr(_sentence: str, **values: Any) -> str:
     return template.format(**values) if values else template
 
 
+def catalogue(code: str) -> Dict[str, str]:
+    """All that is translated into a language, for programs that translate their own menus."""
+    return _read(languages().get(code))
+
+
 def pseudo(text: str) -> str:
     """The text with accents and brackets; what stands in braces stays."""
     parts, depth = [], 0

@@ -107,10 +107,14 @@ def spoken() -> set[str]:
                     found |= constants(node.args[position])
             if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in TABLES:
                 found |= constants(node.value, values_only=isinstance(node.value, ast.Dict))
+            if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in MENUS:
+                found |= {item.elts[1].value for item in node.value.elts}
     return {text for text in found if any(letter.isalpha() for letter in text.replace("{text}", ""))}
 
 
-TABLES = {"LABELS", "STAGES", "STATUS_WORDS", "_KINDS"}
+TABLES = {"LABELS", "STAGES", "STATUS_WORDS", "_KINDS", "_TROUBLES"}
+MENUS = {"FRAMES", "SPLITS", "OUTPUTS", "CLOUDS"}
+"""Choices: the second of each three is the name."""
 
 
 def constants(node: ast.AST, *, values_only: bool = False) -> set[str]:

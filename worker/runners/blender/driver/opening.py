@@ -20,6 +20,7 @@ from worker.runners.blender.driver.relinking import relink
 
 MISSING_MAX = 200
 DIGITS = re.compile(r"\d+")
+BRUSHES = re.compile(r"[/\\]datafiles[/\\]assets[/\\]brushes[/\\]")
 TILE_MARKS = re.compile(r"<UDIM>|<UVTILE>")
 
 
@@ -74,7 +75,9 @@ def blocked_drivers() -> str:
 
 def missing_files() -> list[str]:
     """Files that the scene uses and that are not there, as the artist wrote them."""
-    found = [library.filepath for library in bpy.data.libraries if not _exists(library.filepath, library)]
+    # Since 4.3 a scene may name Blender's own brushes where the artist has them; no render needs those.
+    libraries = [library for library in bpy.data.libraries if not BRUSHES.search(library.filepath)]
+    found = [library.filepath for library in libraries if not _exists(library.filepath, library)]
     for block in _used_files():
         varies = {"SEQUENCE": DIGITS, "TILED": TILE_MARKS}.get(getattr(block, "source", ""))
         if getattr(block, "is_sequence", False):
