@@ -60,6 +60,7 @@ def _builtin_font(scene: Any, target: str) -> None:
     font = bpy.data.fonts.get(target)
     if font is not None:
         font.user_remap(bpy.data.fonts.load("<builtin>", check_existing=True))
+        bpy.data.fonts.remove(font)  # Blender counts a user of its own for a font that was loaded
 
 
 def _pack_image(scene: Any, target: str) -> None:

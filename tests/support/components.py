@@ -19,6 +19,7 @@ INSTALL = {
     "postgresql": "apt-get install postgresql",
     "povray": "apt-get install povray",
     "unshare": "apt-get install util-linux",
+    "xvfb": "apt-get install xvfb xauth",
 }
 
 BPY_PYTHON = Path(__file__).parents[2] / ".venv-bpy" / "bin" / "python"
@@ -31,7 +32,7 @@ def find(component: str) -> Path | None:
     if component == "postgresql":
         found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)
         return found[0].parent if found else None
-    path = shutil.which(component)
+    path = shutil.which({"xvfb": "xvfb-run"}.get(component, component))
     return Path(path) if path else None
 
 

@@ -19,7 +19,7 @@ INFO = {
     "you": {"name": "ada", "role": "user"},
     "renderers": [{"name": "blender", "settings": {"properties": {"samples": {"type": "integer", "minimum": 1}}}}],
     "limits": {"frames_per_job_max": 1000},
-    "output_roots": ["/out"],
+    "output_roots": ["/"],
 }
 
 
