@@ -119,16 +119,10 @@ class Assembly:
             return  # `commit` copies the bytes, off the main thread
         target = os.path.join(self._draft.folder, self._scene_name())
         try:
-            # The paths stay as they are written: the bundle mirrors the folders that they are relative to.
-            bpy.ops.wm.save_as_mainfile(
-                filepath=target, copy=True, compress=False, relative_remap=False, check_existing=False
-            )
-        except RuntimeError as error:
+            _write_copy(target)
+        except (RuntimeError, OSError) as error:
             self._draft.abandon()
             raise _save_trouble(self._draft.folder, str(error)) from error
-        for leftover in (target + "@", target + "1"):
-            if os.path.exists(leftover):
-                os.unlink(leftover)
         if not os.path.exists(target):
             self._draft.abandon()
             raise _save_trouble(self._draft.folder, "nothing was written")
@@ -231,9 +225,38 @@ def _paths_now() -> list[str]:
     return sorted(bpy.utils.blend_paths(absolute=False, packed=False))
 
 
+def _in_window() -> bool:
+    """Is there an artist, or only a script?"""
+    return not bpy.app.background
+
+
 def _is_as_saved() -> bool:
     """Is what is open what is on the disk? Only Blender's window keeps account of that; scripts change unseen."""
-    return not bpy.app.background and not bpy.data.is_dirty and os.path.isfile(bpy.data.filepath)
+    return _in_window() and not bpy.data.is_dirty and os.path.isfile(bpy.data.filepath)
+
+
+def _write_copy(target: str) -> None:
+    """Write what is open into another file. The paths stay as they are: the bundle mirrors what they are relative to.
+
+    In the window not by saving with `copy=True`: Blender takes the session for saved after that too (its notifier
+    ND_FILESAVE, seen in 3.4), and would let the artist quit without asking. `libraries.write` leaves no mark; it takes
+    meshes as they were before edit mode, hence the flush.
+
+    Raises:
+        RuntimeError, OSError: it cannot be written.
+    """
+    if not _in_window():
+        bpy.ops.wm.save_as_mainfile(
+            filepath=target, copy=True, compress=False, relative_remap=False, check_existing=False
+        )
+        return
+    layer = bpy.context.view_layer
+    if layer.objects.active is not None and layer.objects.active.mode == "EDIT":
+        for thing in layer.objects:
+            if thing.mode == "EDIT":
+                thing.update_from_editmode()
+    blocks = {*bpy.data.scenes, *bpy.data.texts}
+    bpy.data.libraries.write(target, blocks, path_remap="NONE", compress=False)
 
 
 def _copy_bytes(*, bpy_path: str, draft: Draft, name: str) -> None:

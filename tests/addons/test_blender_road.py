@@ -10,19 +10,30 @@ from blend_scenes import render_animation, same_pixels
 pytestmark = pytest.mark.processes
 
 
-@pytest.mark.parametrize("component", ["blender", "bpy"])
-def test_frames_come_back_pixel_identical_and_the_file_is_untouched(component, new_home, blender_farm, tmp_path):
+@pytest.mark.parametrize(("component", "window"), [("blender", False), ("blender", True), ("bpy", True)])
+def test_frames_come_back_pixel_identical_and_the_file_is_untouched(
+    component, window, new_home, blender_farm, tmp_path
+):
     home = new_home(component)
     output = tmp_path / "render"
     (scene,) = home.run(["addon_scenes:make_rich", str(tmp_path / "project")])
     expected = render_animation(home.program, Path(scene), tmp_path / "expected")
-    settings = {"job_name": component, "paused": True}
+    name = f"{component} {window}"
+    settings = {"job_name": name, "paused": True}
     (answer,) = home.run(
-        ["addon_acts:submit_file", scene, f"{output}/beauty_####", blender_farm.url, blender_farm.token, settings]
+        [
+            "addon_acts:submit_file",
+            scene,
+            f"{output}/beauty_####",
+            blender_farm.url,
+            blender_farm.token,
+            settings,
+            window,
+        ]
     )
 
     assert answer == {"result": ["FINISHED"], "same_file": True, "same_session": True, "spool": []}
-    (job,) = [each for each in blender_farm.client.get("/jobs").json()["data"] if each["name"] == component]
+    (job,) = [each for each in blender_farm.client.get("/jobs").json()["data"] if each["name"] == name]
     (tmp_path / "project").rename(tmp_path / "away")  # the workers have nothing but what was sent
     blender_farm.client.post(f"/jobs/{job['jobID']}/resume")
     blender_farm.succeed(job["jobID"])

@@ -29,7 +29,8 @@ def test_a_submission_touches_neither_file_nor_session_nor_history(home):
 
     assert jobs == ["light"]
     assert answer["messages"] == ["light is job 00001."]
-    assert answer["same_session"] and answer["same_file"] and answer["same_file_at_the_end"]
+    assert answer["session"][0] == answer["session"][1]
+    assert answer["same_file"] and answer["same_file_at_the_end"]
     assert answer["history"] == [[True, False], [False, False], [True, False], [True, True]]
     for off, on in zip(answer["off"], answer["on"], strict=True):
         nothing = {"classes": [], "operators": [], "property": False, "timer": False, "threads": [], "handlers": 0}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,13 @@ def addon() -> Any:
     return importlib.import_module("outfield")
 
 
-def submit_file(path: str, output: str, server: str, token: str, settings: dict[str, Any]) -> dict[str, Any]:
-    """Open a file, press the operator, and say what became of the file, of the session and of the job."""
+def submit_file(
+    path: str, output: str, server: str, token: str, settings: dict[str, Any], window: bool = False
+) -> dict[str, Any]:
+    """Open a file, press the operator, and say what became of the file, of the session and of the job.
+
+    `window`: write the copy as where there is a window, with an object in edit mode.
+    """
     import bpy
 
     bpy.ops.wm.open_mainfile(filepath=path)
@@ -24,6 +30,11 @@ def submit_file(path: str, output: str, server: str, token: str, settings: dict[
     for name, value in settings.items():
         setattr(scene.outfield, name, value)
     scene.render.filepath = output
+    if window:
+        sys.modules[f"{addon().__name__}.submission"]._in_window = lambda: True
+        meshes = [each for each in scene.objects if each.type == "MESH" and each.library is None]
+        bpy.context.view_layer.objects.active = meshes[0]
+        bpy.ops.object.mode_set(mode="EDIT")
     before, state = stamp(path), session_state()
     result = bpy.ops.outfield.submit()
     return {
