@@ -15,12 +15,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = {"scheduler", "worker", "kernels"}
+CARRIED = {"addons": "scheduler/addons/sources"}
+"""Folders of the repository that lie elsewhere in the wheel."""
 PROGRAM = """
+import sys
 import scheduler, worker, kernels
+from scheduler.addons.packing import available, build
 from scheduler.ownership import findings
 from scheduler.cli.main import main
-import sys
 print(*(finding.hint for finding in findings()), sep="\\n", file=sys.stderr)
+[build(addon.name) for addon in available()] or sys.exit("no add-on can be built")
 print(*sorted({module.__path__[0] for module in (scheduler, worker, kernels)}), sep="\\n", flush=True)
 sys.argv = ["outfield", "--help"]
 main()
@@ -35,9 +39,11 @@ def build(folder: Path) -> Path:
 
 
 def tracked() -> set[str]:
-    """The files of the three packages that the repository knows."""
-    command = ["git", "-c", "safe.directory=*", "ls-files", "--", *sorted(PACKAGES)]
-    return set(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split())
+    """The files of the wheel that the repository knows, under their names there."""
+    command = ["git", "-c", "safe.directory=*", "ls-files", "--", *sorted(PACKAGES), *CARRIED]
+    names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    tops = {name: name.partition("/") for name in names}
+    return {f"{CARRIED[top]}/{rest}" if top in CARRIED else name for name, (top, _, rest) in tops.items()}
 
 
 def complaints(wheel: Path, folder: Path) -> list[str]:

@@ -1,9 +1,9 @@
 """Immutable resources by SHA-256 on this machine's disk: fetched once, verified, shared by slots and by workers.
 
-One folder per hash holds the file (`blob`), the names it is known under (`named/`), or an archive's content (`tree/`).
-A lock file per hash makes it safe across threads and processes: whoever fetches holds it exclusively, whoever uses the
-entry holds it shared, and eviction (least recently used first) takes only what nobody holds. Parts of a download
-survive, and are continued by Range.
+One folder per hash holds the file (`blob`), the names it is known under (`named/`), or the content of an archive or of
+a bundle (`tree/`). A lock file per hash makes it safe across threads and processes: whoever fetches holds it
+exclusively, whoever uses the entry holds it shared, and eviction (least recently used first) takes only what nobody
+holds. Parts of a download survive, and are continued by Range.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
+from scheduler.protocol.bundles import read_bundle
 from worker.client import Refused, Unreachable
 from worker.locks import LOCK_POLL_S, LockCancelled, locked_if_free, locked_shared
 from worker.telemetry import logger
@@ -96,6 +97,15 @@ class ResourceCache:
         """
         handle = self._ensure(sha256, cancelled, self._has_tree, self._install_tree)
         return Entry(self._folder(sha256) / "tree", handle)
+
+    def bundle(self, sha256: str, cancelled: threading.Event) -> Entry:
+        """The bundle's manifest, with all its files beside it in the folder `tree`; files it shares are fetched once.
+
+        Raises:
+            As `file`, and UnsafeBundle for a manifest that the scheduler should not have taken.
+        """
+        handle = self._ensure(sha256, cancelled, self._has_bundle, self._install_bundle)
+        return Entry(self._folder(sha256) / "manifest.json", handle)
 
     def recent(self) -> list[str]:
         """Hashes that were used lately, latest first."""
@@ -177,6 +187,38 @@ class ResourceCache:
         os.replace(new, folder / "tree")
         if not had:
             archive.unlink()
+
+    def _install_bundle(self, sha256: str, cancelled: threading.Event) -> None:
+        """The manifest comes last: with it the bundle counts as complete."""
+        folder = self._folder(sha256)
+        manifest = self._fetch(sha256, cancelled)
+        bundle = read_bundle(manifest.read_bytes())
+        folder.mkdir(parents=True, exist_ok=True)
+        tree, new = folder / "tree", folder / "tree.new"
+        for old in (tree, new):
+            shutil.rmtree(old, ignore_errors=True)
+        new.mkdir()
+        try:
+            for place, digest in bundle.files.items():
+                self._lay_out(digest, new / place, cancelled)
+        except BaseException:
+            shutil.rmtree(new, ignore_errors=True)
+            raise
+        os.replace(new, tree)
+        os.replace(manifest, folder / "manifest.json")
+
+    def _lay_out(self, sha256: str, path: Path, cancelled: threading.Event) -> None:
+        """A file of the cache at a further path: the same bytes on the disk, which stay when the file is evicted."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = self._ensure(sha256, cancelled, self._has_blob, self._install_blob)
+        try:
+            try:
+                os.link(self._folder(sha256) / "blob", path)
+            except OSError:  # a file system without hard links, or with too many of this file
+                shutil.copyfile(self._folder(sha256) / "blob", path)
+                self._count(path.stat().st_size)
+        finally:
+            os.close(handle)
 
     def _fetch(self, sha256: str, cancelled: threading.Event) -> Path:
         """The verified bytes as a part file; what an earlier try has left is continued, once."""
@@ -289,6 +331,9 @@ class ResourceCache:
 
     def _has_tree(self, sha256: str) -> bool:
         return (self._folder(sha256) / "tree").exists()
+
+    def _has_bundle(self, sha256: str) -> bool:
+        return (self._folder(sha256) / "manifest.json").exists()
 
 
 RESUMES_MAX = 20

@@ -18,6 +18,8 @@ class Prepared:
     """The scene and the inputs as local files, which stay until `release`."""
 
     scene_path: Path | None
+    manifest: Path | None
+    """Of the bundle that the scene lies in; the bundle's files are beside it, in `tree`."""
     inputs: tuple[InputFile, ...]
     entries: ExitStack
 
@@ -30,7 +32,7 @@ def prepare(lease: Lease, cache: ResourceCache, cancelled: threading.Event) -> P
     """Bring everything here.
 
     Raises:
-        RenderFailed: the scene is not where it should be. Else as `ResourceCache.file` and `tree`.
+        RenderFailed: the scene is not where it should be. Else as `ResourceCache.file`, `tree` and `bundle`.
     """
     with ExitStack() as entries:
 
@@ -38,14 +40,20 @@ def prepare(lease: Lease, cache: ResourceCache, cancelled: threading.Event) -> P
             entries.callback(entry.release)
             return entry.path
 
-        scene_path = _scene(lease.scene, cache, cancelled, keep)
+        manifest = keep(cache.bundle(lease.scene.bundle, cancelled)) if lease.scene.bundle else None
+        scene_path = (
+            _inside(manifest.parent / "tree", lease.scene.name)
+            if manifest is not None
+            else _scene(lease.scene, cache, cancelled, keep)
+        )
         inputs = tuple(InputFile(keep(cache.file(each.hash, each.name, cancelled)), each.meta) for each in lease.inputs)
-        return Prepared(scene_path, inputs, entries.pop_all())
+        return Prepared(scene_path, manifest, inputs, entries.pop_all())
 
 
 def fetches(lease: Lease) -> bool:
     """Does the lease need anything from the farm's storage?"""
-    return bool(lease.scene.blob or lease.scene.archive or lease.inputs)
+    scene = lease.scene
+    return bool(scene.blob or scene.archive or scene.bundle or lease.inputs)
 
 
 def _scene(

@@ -19,6 +19,7 @@ from typing import Protocol
 import msgspec
 
 from scheduler.protocol.archives import UnsafeArchive
+from scheduler.protocol.bundles import UnsafeBundle
 from scheduler.protocol.work import FailureClass, Lease, TaskRef
 from worker.cache import FetchCancelled, ResourceCache, ResourceDamaged
 from worker.client import CallFailed
@@ -117,7 +118,7 @@ class Slot:
             return Ended(self._seconds(started), cancelled=True)
         except RenderFailed as error:
             return ended(error.failure, error.message, error.exit_code)
-        except UnsafeArchive as error:
+        except (UnsafeArchive, UnsafeBundle) as error:
             cancelled_too = cancelled.is_set()
             return Ended(self._seconds(started), cancelled=True) if cancelled_too else ended("user", error.message)
         except (CallFailed, UnknownRenderer, ResourceDamaged) as error:
@@ -143,6 +144,7 @@ class Slot:
                 lease=lease,
                 scratch=folder,
                 scene_path=prepared.scene_path,
+                manifest=prepared.manifest,
                 inputs=prepared.inputs,
                 slot=self.number,
                 threads=self._bench.threads_per_slot,

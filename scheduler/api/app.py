@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import Route
 
 from scheduler.api import (
+    addons,
     attempts,
     blobs,
     budgets,
@@ -45,7 +46,7 @@ from scheduler.service.services import Services
 # Submission, jobs/export and jobs/cancel stand before jobs, whose /jobs/{job} would take their place.
 ROUTERS = (
     *(farm, submission, exports, jobs, tasks, frames, events, workers, attempts, blobs, tokens),
-    *(priorities, estimates, tracking, users, outbox, budgets, cloud, rules, pages),
+    *(priorities, estimates, tracking, users, outbox, budgets, cloud, rules, addons, pages),
 )
 
 

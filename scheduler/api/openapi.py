@@ -39,6 +39,7 @@ TAGS = (
     ("estimates", "When jobs finish, and how good such forecasts have been."),
     ("budgets", "What may be spent, and what was."),
     ("users", "Users and their points."),
+    ("addons", "Add-ons for artists' programs."),
 )
 INTRODUCTION = """Every JSON answer is `{"data": …, "message": "what happened"}`. An error has the right status code and
 `data = {"code", "details", "hint"}`; codes are stable, messages are for people.

@@ -24,6 +24,10 @@ PERMISSIONS: dict[str, frozenset[Role] | None] = {
     "GET /docs": ANYONE,
     # The authority's certificate, which callers check against the pin that they were given.
     "GET /ca.pem": ANYONE,
+    # Files without a secret; an artist needs them before there is a token.
+    "GET /addons": ANYONE,
+    "GET /addons/index.json": ANYONE,
+    "GET /addons/{file}": ANYONE,
     # The join code in the body is the credential; it is valid once.
     "POST /workers": ANYONE,
     "GET /info": ALL,

@@ -282,6 +282,13 @@ class RendererShape(Shape):
     settings: dict[str, Any]
 
 
+class YouShape(Shape):
+    """Who is asking, as the token says."""
+
+    name: str
+    role: str
+
+
 class InfoShape(Shape):
     """The farm introduces itself."""
 
@@ -289,11 +296,34 @@ class InfoShape(Shape):
     farm_id: str
     version: str
     protocol: int
+    you: YouShape
     started_at: str
     renderers: list[RendererShape]
+    job: dict[str, Any] = Field(description="the JSON schema of POST /new_job")
+    pools: list[str] = Field(description="where jobs may run, as far as the rules allow it")
+    output_roots: list[str] = Field(description="folders in which frames may be published, as the farm sees them")
     limits: dict[str, Any]
     features: list[str]
     tracker: dict[str, Any] | None = Field(description="as POST /priorities/sync answers; none: no tracker is set up")
+
+
+class AddonShape(Shape):
+    """An add-on; `hash` is the SHA-256 of its zip."""
+
+    program: str
+    title: str
+    version: str
+    path: str
+    size: int
+    hash: str
+
+
+class RepositoryShape(Shape):
+    """A Blender extension repository; not in the envelope, because Blender reads it."""
+
+    version: str
+    blocklist: list[Any]
+    data: list[dict[str, Any]]
 
 
 class Health(Shape):

@@ -34,6 +34,7 @@ TOKENS = _verbs(
 )
 DATABASE = _verbs(COMMANDS, "database", upgrade="Bring the database of an older release up to date.")
 CONFIG = _verbs(COMMANDS, "config", show="Show the settings as a scheduler that is started here would see them.")
+ADDONS = _verbs(COMMANDS, "addons", build="Build the add-on for a program and print the path of its zip.")
 SHOTGRID = (
     *_verbs(COMMANDS, "shotgrid", check="Check the connection to ShotGrid and the mapping of its fields."),
     *_verbs(
@@ -132,6 +133,7 @@ VERBS: Places = (
     ),
     *_group(ADMIN, "db", "The farm's database.", DATABASE),
     *_group(ADMIN, "config", "The settings.", CONFIG),
+    *_group(ADMIN, "addons", "Add-ons for artists' programs.", ADDONS),
     *_group(ADMIN, "shotgrid", "Production's tracker.", SHOTGRID),
     *_group(ADMIN, "bench", "Measure this machine.", BENCHES),
 )

@@ -60,7 +60,7 @@ class NewJob(BaseModel):
     scene: str | None = Field(
         default=None,
         max_length=4096,
-        description="a path that workers can see, blob:SHA-256[/name], or archive:SHA-256[/scene in the zip]",
+        description="a path that workers can see, blob:SHA-256[/name], archive:SHA-256[/scene] or bundle:SHA-256",
     )
     frames: str | None = Field(
         default=None, max_length=10_000, description="as in fileseq, e.g. 1-100x2,150; none: frame 1"

@@ -47,14 +47,17 @@ class Scene(msgspec.Struct, frozen=True):
     """Where a worker finds the scene.
 
     `path` is a file that the worker can see; `blob` the SHA-256 of a single file in the farm's storage, `name` its
-    file name; `archive` the SHA-256 of a zip, `name` the scene's path inside it. All empty: the built-in scene.
+    file name; `archive` the SHA-256 of a zip, `bundle` that of a manifest (`scheduler.protocol.bundles`), `name` the
+    scene's path inside of either. All empty: the built-in scene.
     `version` is the version of the program that saved it, e.g. "4.2" (empty when unknown), and `trusted` says that
-    the farm allows the scene's own scripts to run. `blob_size` in bytes (of the blob or archive).
+    the farm allows the scene's own scripts to run. `blob_size` in bytes (of the blob, the archive, or all the bundle's
+    files).
     """
 
     path: str = ""
     blob: str = ""
     archive: str = ""
+    bundle: str = ""
     name: str = ""
     version: str = ""
     trusted: bool = False

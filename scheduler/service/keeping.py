@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import shutil
 from pathlib import Path
+from typing import Any
 
 import structlog
 from sqlmodel import col, delete, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from scheduler.domain.handover import HandoverState
 from scheduler.domain.states import TERMINAL_JOBS, AttemptStatus
 from scheduler.errors import Unavailable
+from scheduler.protocol.bundles import UnsafeBundle, read_bundle
 from scheduler.service.farm import Farm
 from scheduler.service.handing_over import needed_blobs, open_handovers
 from scheduler.store.production import Forecast, Outgoing, PriorityOverride
@@ -44,7 +47,8 @@ async def keep_house(farm: Farm) -> dict[str, int]:
     jobs = await farm.store.awrite(lambda tx: _forget_jobs(tx, now_s - settings.keep_jobs_days * DAY_S))
     for job in jobs:
         await asyncio.to_thread(_remove_folders, farm, job)
-    blobs = await farm.store.awrite(lambda tx: _forget_blobs(tx, now_s - settings.keep_blobs_days * DAY_S))
+    bundled = await asyncio.to_thread(_bundled, farm)
+    blobs = await farm.store.awrite(lambda tx: _forget_blobs(tx, now_s - settings.keep_blobs_days * DAY_S, bundled))
     for blob in blobs:
         await asyncio.to_thread(farm.store.blobs.remove, blob)
     kept = {"jobs": len(jobs), "blobs": len(blobs), "staging": staged}
@@ -79,10 +83,27 @@ def _forget_jobs(tx: Transaction, before_s: float) -> list[int]:
     return jobs
 
 
-def _forget_blobs(tx: Transaction, before_s: float) -> list[str]:
+def _bundled(farm: Farm) -> set[str]:
+    """Files of the bundles of jobs that may still run. A bundle that comes in now has its files marked as used."""
+    with farm.store.read() as session:
+        bundles = {scene.get("bundle") for scene in session.exec(_living_scenes()).all()} - {None}
+    files: set[str] = set()
+    for bundle in bundles:
+        try:
+            files.update(read_bundle(farm.store.blobs.path(str(bundle)).read_bytes()).files.values())
+        except (OSError, UnsafeBundle) as error:
+            log.warning("bundle_unreadable", bundle=bundle, reason=str(error))
+    return files
+
+
+def _living_scenes() -> SelectOfScalar[Any]:
+    return select(Job.scene).where(col(Job.status).not_in(list(TERMINAL_JOBS)))
+
+
+def _forget_blobs(tx: Transaction, before_s: float, bundled: set[str]) -> list[str]:
     """Blobs that nothing has used for long, and that no job which may still run refers to."""
-    living = tx.session.exec(select(Job.scene).where(col(Job.status).not_in(list(TERMINAL_JOBS)))).all()
-    needed = {scene.get(key) for scene in living for key in ("blob", "archive")}
+    living = tx.session.exec(_living_scenes()).all()
+    needed = {scene.get(key) for scene in living for key in ("blob", "archive", "bundle")} | bundled
     needed |= needed_blobs(open_handovers(tx.session))
     old = tx.session.exec(select(Blob).where(col(Blob.used_at) < before_s).limit(BATCH_MAX)).all()
     gone = [row for row in old if row.hash not in needed]

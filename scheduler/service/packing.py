@@ -13,9 +13,10 @@ from typing import Any
 
 from scheduler.domain.wishes import effective_deadline
 from scheduler.errors import Refused
+from scheduler.protocol.bundles import UnsafeBundle, read_bundle
 from scheduler.protocol.submission import HOPS_MAX
 from scheduler.service.farm import iso
-from scheduler.service.preparing import ARCHIVE_PREFIX, BLOB_PREFIX
+from scheduler.service.preparing import ARCHIVE_PREFIX, BLOB_PREFIX, BUNDLE_PREFIX
 from scheduler.settings import LimitSettings, SitePool
 from scheduler.store.blobs import CHUNK_BYTES, BlobStore
 from scheduler.store.tables import Job
@@ -80,11 +81,24 @@ def _scene(
             return there, []
         digest, size = _take_in(Path(path), blobs, limits)
         return _named(BLOB_PREFIX, digest, size, PurePath(path).name)
+    if bundle := scene.get("bundle"):
+        return f"{BUNDLE_PREFIX}{bundle}", _bundled(bundle, blobs)
     if archive := scene.get("archive"):
         return _named(ARCHIVE_PREFIX, archive, scene.get("blob_size", 0), scene.get("name", ""))
     if blob := scene.get("blob"):
         return _named(BLOB_PREFIX, blob, scene.get("blob_size", 0), scene.get("name", ""))
     return None, []
+
+
+def _bundled(bundle: str, blobs: BlobStore) -> list[dict[str, Any]]:
+    """Every file of a bundle, and at last the manifest that names them."""
+    try:
+        found = read_bundle(blobs.path(bundle).read_bytes())
+        names = {digest: PurePath(place).name for place, digest in sorted(found.files.items(), reverse=True)}
+        manifest = [{"hash": digest, "size": blobs.size(digest), "name": name} for digest, name in names.items()]
+        return [*manifest, {"hash": bundle, "size": blobs.size(bundle), "name": "bundle.json"}]
+    except (FileNotFoundError, UnsafeBundle) as error:
+        raise Refused("The scene's bundle is not whole on this farm any more.", code="scene_missing") from error
 
 
 def _named(prefix: str, digest: str, size: int, name: str) -> tuple[str, list[dict[str, Any]]]:

@@ -6,12 +6,13 @@ Reads the disk (scene, output folder) but writes nothing; whatever is refused he
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from scheduler.domain.frames import previews_first
 from scheduler.domain.splitting import SplitRequest, task_count
 from scheduler.errors import Refused
+from scheduler.protocol.bundles import MANIFEST_BYTES_MAX, UnsafeBundle, read_bundle
 from scheduler.protocol.renderers import RENDERERS, RendererInfo
 from scheduler.protocol.submission import NewJob
 from scheduler.routing.route import HOME_POOL
@@ -26,6 +27,7 @@ from scheduler.store.blobs import BlobStore, is_hash
 
 BLOB_PREFIX = "blob:"
 ARCHIVE_PREFIX = "archive:"
+BUNDLE_PREFIX = "bundle:"
 DEFAULT_FORMAT = "png"
 
 
@@ -42,6 +44,8 @@ class PreparedJob:
     output: str | None
     split: SplitRequest
     needs: tuple[int, ...]
+    blobs: tuple[str, ...] = ()
+    """Blobs of a bundle, which are in use from now on."""
 
 
 @dataclass(frozen=True)
@@ -51,17 +55,24 @@ class SceneChoice:
     renderer: str
     scene: dict[str, Any]
     folder: Path | None = None
+    blobs: tuple[str, ...] = ()
 
 
-def prepare_job(payload: NewJob, settings: Settings, blobs: BlobStore, *, archive: str | None = None) -> PreparedJob:
+def prepare_job(
+    payload: NewJob, settings: Settings, blobs: BlobStore, *, archive: str | None = None, sketch: bool = False
+) -> PreparedJob:
     """Check everything that can be checked without the database.
 
-    `archive` is the blob of an uploaded zip; then `payload.scene` may name the scene's path inside it.
+    `archive` is the blob of an uploaded zip; then `payload.scene` may name the scene's path inside it. A `sketch` may
+    leave out a scene that its renderer needs: an artist asks what would become of it before anything is sent.
 
     Raises:
         Refused: with a code and a hint for whatever is wrong.
     """
-    choice = _scene(payload, settings, blobs, archive)
+    if sketch and payload.scene is None and payload.renderer in RENDERERS:
+        choice = SceneChoice(payload.renderer, {})
+    else:
+        choice = _scene(payload, settings, blobs, archive)
     info = RENDERERS[choice.renderer]
     chosen_format = _format(payload, info)
     frames = frames_or_refuse(payload.frames or "1", frames_max=settings.limits.frames_per_job_max)
@@ -80,6 +91,7 @@ def prepare_job(payload: NewJob, settings: Settings, blobs: BlobStore, *, archiv
         output=output,
         split=split,
         needs=_dependencies(payload.depends_on),
+        blobs=choice.blobs,
     )
 
 
@@ -108,6 +120,8 @@ def _scene(payload: NewJob, settings: Settings, blobs: BlobStore, archive: str |
         return _archive_scene(payload, settings, blobs, digest, inside or None)
     if payload.scene.startswith(BLOB_PREFIX):
         return _blob_scene(payload, settings, blobs)
+    if payload.scene.startswith(BUNDLE_PREFIX):
+        return _bundle_scene(payload, settings, blobs)
     return _file_scene(payload, settings)
 
 
@@ -147,6 +161,38 @@ def _blob_scene(payload: NewJob, settings: Settings, blobs: BlobStore) -> SceneC
     facts = look_at_scene(blobs.path(digest), payload.renderer, name=name or None)
     scene: dict[str, Any] = {"blob": digest, "name": name or f"scene{facts.ending}", "blob_size": _size(blobs, digest)}
     return SceneChoice(facts.renderer, scene | _version(facts.version) | _trust(digest, settings))
+
+
+def _bundle_scene(payload: NewJob, settings: Settings, blobs: BlobStore) -> SceneChoice:
+    digest = (payload.scene or "").removeprefix(BUNDLE_PREFIX)
+    if not is_hash(digest) or not blobs.has(digest):
+        raise _bundle_incomplete([digest])
+    try:
+        with blobs.path(digest).open("rb") as file:
+            bundle = read_bundle(file.read(MANIFEST_BYTES_MAX + 1))
+    except UnsafeBundle as error:
+        hint = "Submit again with an add-on of this farm's version."
+        raise Refused(error.message, code=error.code, hint=hint, details={"field": "scene"}) from error
+    content = sorted(set(bundle.files.values()))
+    missing = [each for each in content if not blobs.has(each)]
+    if missing:
+        raise _bundle_incomplete(missing)
+    scene_file = blobs.path(bundle.files[bundle.scene])
+    facts = look_at_scene(scene_file, payload.renderer, name=PurePosixPath(bundle.scene).name)
+    size = sum(_size(blobs, each) for each in content)
+    scene: dict[str, Any] = {"bundle": digest, "name": bundle.scene, "blob_size": size}
+    return SceneChoice(
+        facts.renderer, scene | _version(facts.version) | _trust(digest, settings), blobs=(digest, *content)
+    )
+
+
+def _bundle_incomplete(missing: list[str]) -> Refused:
+    return Refused(
+        f"{len(missing)} files of the scene's bundle are not on this farm yet.",
+        code="bundle_incomplete",
+        details={"field": "scene", "missing": missing},
+        hint="Upload each with PUT /blobs/{its SHA-256}, then submit again.",
+    )
 
 
 def _file_scene(payload: NewJob, settings: Settings) -> SceneChoice:

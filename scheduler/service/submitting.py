@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlmodel import col, select
+from sqlmodel import col, select, update
 
 from scheduler.domain.frames import format_frames
 from scheduler.domain.splitting import StepPlan, TaskPlan, split_job
@@ -21,8 +21,11 @@ from scheduler.service.preparing import PreparedJob, pools_or_refuse, prepare_jo
 from scheduler.service.wishing import wish_new_job
 from scheduler.store import hot
 from scheduler.store.blobs import storage_full
-from scheduler.store.tables import Job, JobDependency, Step
+from scheduler.store.tables import Blob, Job, JobDependency, Step
 from scheduler.store.writer import Transaction
+
+BLOBS_AT_ONCE = 500
+"""Blobs named in one statement."""
 
 Then = Callable[[Transaction, int], None]
 
@@ -46,6 +49,7 @@ async def submit_job(
     def change(tx: Transaction, ledger: Ledger) -> int:
         job = _store_job(tx, draft.row, prepared, str(farm.store.folders.frames))
         _store_steps(tx, job, draft.steps)
+        _use_blobs(tx, prepared.blobs, draft.row.submitted_at)
         if then is not None:
             then(tx, job)
         ledger.replan = True
@@ -53,6 +57,13 @@ async def submit_job(
         return job
 
     return await farm.change(change)
+
+
+def _use_blobs(tx: Transaction, blobs: tuple[str, ...], now_s: float) -> None:
+    """Retention goes by the last use: a bundle's files were uploaded once and may be old."""
+    for first in range(0, len(blobs), BLOBS_AT_ONCE):
+        some = blobs[first : first + BLOBS_AT_ONCE]
+        tx.session.exec(update(Blob).where(col(Blob.hash).in_(some)).values(used_at=now_s))
 
 
 @dataclass(frozen=True)
@@ -69,15 +80,19 @@ class Draft:
         return sum(len(step.tasks) for step in self.steps)
 
 
-async def draft_job(farm: Farm, owner: str, payload: NewJob, *, archive: str | None = None) -> Draft:
-    """Prepare and split a job, with what the tracker is known to wish for it; nothing is stored.
+async def draft_job(
+    farm: Farm, owner: str, payload: NewJob, *, archive: str | None = None, sketch: bool = False
+) -> Draft:
+    """Prepare and split a job, with what the tracker is known to wish for it; nothing is stored. `sketch`: see there.
 
     Raises:
         Refused: whatever is wrong with the payload.
     """
     pools = pools_or_refuse(payload.pools, farm.settings)
     _no_loop(farm, payload.hops)
-    prepared = await asyncio.to_thread(prepare_job, payload, farm.settings, farm.store.blobs, archive=archive)
+    prepared = await asyncio.to_thread(
+        prepare_job, payload, farm.settings, farm.store.blobs, archive=archive, sketch=sketch
+    )
     steps = await asyncio.to_thread(split_job, prepared.split)
     row = _job_row(prepared, owner, pools, farm.now_s())
     wish_new_job(farm.tracker, row, row.submitted_at)

@@ -8,11 +8,13 @@ import pytest
 from api_client import MATRIX_ROLES, ServedFarm
 from starlette.routing import Mount
 
+from scheduler.addons.packing import build
 from scheduler.api.app import route_keys
 from scheduler.api.permissions import ANYONE, PERMISSIONS
 from scheduler.service.identity import Role
 
 ANONYMOUS = {"GET /ca.pem", "GET /healthz", "GET /openapi.json", "GET /docs", "POST /workers"}
+ANONYMOUS |= {"GET /addons", "GET /addons/index.json", "GET /addons/{file}"}
 FILLED = {
     "job": "99999",
     "task": "99999",
@@ -24,6 +26,7 @@ FILLED = {
     "message": "99999",
     "version": "99999",
     "user": "nobody",
+    "file": build("blender").addon.file_name,
 }
 REFUSED = {401, 403}
 

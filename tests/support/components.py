@@ -27,6 +27,7 @@ INSTALL = {
     "slurmd": "apt-get install slurmd slurm-wlm-basic-plugins",
     "unshare": "apt-get install util-linux",
     "weed": "make components",
+    "xvfb": "apt-get install xvfb xauth",
 }
 
 ROOT = Path(__file__).parents[2]
@@ -50,6 +51,7 @@ def find(component: str) -> Path | None:
     if component == "fake-gcs-server":
         return next(STORES.glob("lib/python*/site-packages/fake_gcs_server_*/vendor/*/bin/fake-gcs-server-*"), None)
     path = shutil.which(component) or shutil.which(component, path="/usr/sbin:/sbin")  # where daemons live
+    path = shutil.which({"xvfb": "xvfb-run"}.get(component, component))
     return Path(path) if path else None
 
 

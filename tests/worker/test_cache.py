@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ from typing import IO
 
 import pytest
 
+from scheduler.protocol.bundles import UnsafeBundle
 from worker.cache import Entry, FetchCancelled, ResourceCache, ResourceDamaged
 from worker.client import Unreachable
 
@@ -212,3 +214,54 @@ def test_eviction_in_another_process_respects_what_is_in_use_here(tmp_path: Path
     assert trim_elsewhere() == "0" and entry.path.exists()
     entry.release()
     assert trim_elsewhere() == "1000" and not entry.path.exists()
+
+
+# ---- bundles ---------------------------------------------------------------------------------------------------------
+
+
+def bundle_of(**files: bytes) -> bytes:
+    places = {name.replace("_", "/"): sha(data) for name, data in files.items()}
+    return json.dumps({"format": 1, "scene": next(iter(places)), "files": places}).encode()
+
+
+def test_a_bundle_is_laid_out_and_shares_its_files_with_others(tmp_path: Path) -> None:
+    one, other = bundle_of(a_scene=b"one", tex_x=b"x"), bundle_of(b_scene=b"two", tex_y=b"x")
+    storage = Storage(one, other, b"one", b"two", b"x")
+    cache = make(tmp_path, storage)
+    trees = [cache.bundle(sha(each), NEVER).path.parent / "tree" for each in (one, other, one)]
+
+    assert (trees[0] / "a" / "scene").read_bytes() == b"one"
+    assert (trees[1] / "tex" / "y").read_bytes() == b"x"
+    assert trees[0] == trees[2]
+    assert len(storage.offsets) == 5, "each file was fetched once"
+    assert (trees[0] / "tex" / "x").stat().st_ino == (trees[1] / "tex" / "y").stat().st_ino
+
+
+def test_a_bundle_outlives_the_eviction_of_its_files(tmp_path: Path) -> None:
+    manifest = bundle_of(scene=b"s" * 6000)
+    cache = make(tmp_path, Storage(manifest, b"s" * 6000, b"t" * 6000), bytes_max=7000)
+    held = cache.bundle(sha(manifest), NEVER)
+    cache.file(sha(b"t" * 6000), "t", NEVER).release()
+    cache.trim()
+
+    assert (held.path.parent / "tree" / "scene").read_bytes() == b"s" * 6000
+
+
+def test_a_bundle_that_broke_off_is_laid_out_anew(tmp_path: Path) -> None:
+    manifest = bundle_of(scene=b"s", tex_x=b"x")
+    storage = Storage(manifest, b"s")
+    with pytest.raises(KeyError):
+        make(tmp_path, storage).bundle(sha(manifest), NEVER)
+    storage.blobs[sha(b"x")] = b"x"
+
+    held = make(tmp_path, storage).bundle(sha(manifest), NEVER)
+    assert sorted(path.name for path in (held.path.parent / "tree").rglob("*") if path.is_file()) == ["scene", "x"]
+
+
+def test_a_hostile_manifest_writes_nothing(tmp_path: Path) -> None:
+    manifest = json.dumps({"format": 1, "scene": "../s", "files": {"../s": sha(b"s")}}).encode()
+    cache = make(tmp_path, Storage(manifest, b"s"))
+    with pytest.raises(UnsafeBundle):
+        cache.bundle(sha(manifest), NEVER)
+
+    assert not list(tmp_path.rglob("s"))

@@ -35,6 +35,8 @@ class Work:
     lease: Lease
     scratch: Path
     scene_path: Path | None = None
+    manifest: Path | None = None
+    """Of the bundle that the scene came in (`scheduler.protocol.bundles`); its files lie beside it, in `tree`."""
     inputs: tuple[InputFile, ...] = ()
     slot: int = 0
     threads: int = 1

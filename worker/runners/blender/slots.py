@@ -156,6 +156,7 @@ class Slots:
         session = self._fresh(Start(blender, trusted, work.threads))
         watch.doing = "opening the scene"
         command = {"op": "open", "path": str(work.scene_path), "trusted": trusted, "threads": work.threads}
+        command["manifest"] = str(work.manifest) if work.manifest is not None else ""
         try:
             opened = session.ask({**command, "addons": list(self._addons)}, watch)
         except BaseException:

@@ -16,14 +16,16 @@ import bpy
 
 from worker.runners.blender.driver.engines import Engines
 from worker.runners.blender.driver.refusals import Refused
+from worker.runners.blender.driver.relinking import relink
 
 MISSING_MAX = 200
 DIGITS = re.compile(r"\d+")
+BRUSHES = re.compile(r"[/\\]datafiles[/\\]assets[/\\]brushes[/\\]")
 TILE_MARKS = re.compile(r"<UDIM>|<UVTILE>")
 
 
-def open_file(path: str, trusted: bool) -> None:
-    """Load a .blend; scripts and Python drivers in it run only when it is trusted.
+def open_file(path: str, trusted: bool, manifest: str = "") -> None:
+    """Load a .blend; scripts and Python drivers in it run only when it is trusted. `manifest`: of its bundle, if any.
 
     Raises:
         Refused: it cannot be read.
@@ -32,6 +34,8 @@ def open_file(path: str, trusted: bool) -> None:
         bpy.ops.wm.open_mainfile(filepath=path, use_scripts=trusted)
     except RuntimeError as error:
         raise Refused("unreadable", text=str(error)) from error
+    if manifest:
+        relink(path, manifest)
     missing = missing_files()
     if missing:
         raise Refused("missing_files", files=missing[:MISSING_MAX], count=len(missing))
@@ -71,7 +75,9 @@ def blocked_drivers() -> str:
 
 def missing_files() -> list[str]:
     """Files that the scene uses and that are not there, as the artist wrote them."""
-    found = [library.filepath for library in bpy.data.libraries if not _exists(library.filepath, library)]
+    # Since 4.3 a scene may name Blender's own brushes where the artist has them; no render needs those.
+    libraries = [library for library in bpy.data.libraries if not BRUSHES.search(library.filepath)]
+    found = [library.filepath for library in libraries if not _exists(library.filepath, library)]
     for block in _used_files():
         varies = {"SEQUENCE": DIGITS, "TILED": TILE_MARKS}.get(getattr(block, "source", ""))
         if getattr(block, "is_sequence", False):

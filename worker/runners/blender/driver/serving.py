@@ -81,7 +81,7 @@ class _Desk:
                 raise Refused("no_addon", name=name)
         engines = Engines()
         bpy.context.preferences.edit.use_negative_frames = True  # else frame -5 is taken to be 0
-        open_file(command["path"], command["trusted"])
+        open_file(command["path"], command["trusted"], command.get("manifest", ""))
         bpy.utils.register_class(DevelopEngine)
         # Since Blender 5 progress is no longer printed; before, the handler was given no text.
         bpy.app.handlers.render_stats.append(self._on_stats)

@@ -1,0 +1,127 @@
+"""Builds an add-on's zip from its sources and the shared core: the same bytes for the same sources, on every machine.
+
+Sources are `addons/` of the repository, or their copy in the installed package. Nothing is written here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from scheduler import __version__
+from scheduler.errors import NotFound, OutfieldError
+
+PACKAGE: Final = Path(__file__).resolve().parent
+SOURCES: Final = (PACKAGE / "sources", PACKAGE.parents[1] / "addons")
+"""Where the sources are: in an installed package, in a checkout."""
+
+TIME: Final = (2020, 1, 1, 0, 0, 0)
+MODE: Final = 0o100644 << 16
+UNIX: Final = 3
+SKIPPED: Final = frozenset({"__pycache__", ".DS_Store"})
+VERSION: Final = re.compile(r"""^(?:version|__version__) = ["']([^"']+)["']$""", re.MULTILINE)
+MODULE_FILE_VERSION: Final = re.compile(r"^\+ outfield (\S+) ", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Addon:
+    """An add-on: its program, where its sources and the core lie in the zip, and the file that tells its version."""
+
+    name: str
+    title: str
+    top: str
+    core: str
+    versioned: str
+
+    @property
+    def file_name(self) -> str:
+        """The zip's name."""
+        return f"outfield-{self.name}-{__version__}.zip"
+
+
+ADDONS: Final = {
+    addon.name: addon
+    for addon in (
+        Addon("blender", "Blender", "outfield", "outfield/outfield_core", "blender_manifest.toml"),
+        Addon("maya", "Maya", "outfield", "outfield/scripts/outfield_core", "outfield.mod"),
+    )
+}
+
+
+@dataclass(frozen=True)
+class BuiltAddon:
+    """A zip, and its SHA-256 in hex."""
+
+    addon: Addon
+    content: bytes
+    hash: str
+
+
+def available() -> list[Addon]:
+    """The add-ons whose sources are here."""
+    return [addon for addon in ADDONS.values() if (sources() / addon.name / addon.versioned).is_file()]
+
+
+def build(name: str) -> BuiltAddon:
+    """The add-on's zip.
+
+    Raises:
+        NotFound: there is no such add-on here. OutfieldError: its version is not this package's.
+    """
+    addon = ADDONS.get(name)
+    if addon is None or addon not in available():
+        known = ", ".join(each.name for each in available()) or "none"
+        raise NotFound(f"There is no add-on for {name!r}.", code="addon_unknown", hint=f"Add-ons: {known}.")
+    root = sources()
+    _check_version(root / name / addon.versioned)
+    _check_version(root / "shared" / "outfield_core" / "__init__.py")
+    buffer = io.BytesIO()
+    members = dict(_members(root / name, addon.top))
+    members.update(_members(root / "shared" / "outfield_core", addon.core))
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for place in sorted(members):
+            entry = zipfile.ZipInfo(place, TIME)
+            entry.external_attr, entry.create_system = MODE, UNIX
+            # Stored, not deflated: libraries deflate the same bytes differently.
+            archive.writestr(entry, members[place].read_bytes())
+    content = buffer.getvalue()
+    return BuiltAddon(addon, content, hashlib.sha256(content).hexdigest())
+
+
+def sources() -> Path:
+    """The folder of the sources.
+
+    Raises:
+        NotFound: they are not installed.
+    """
+    for folder in SOURCES:
+        if (folder / "shared" / "outfield_core").is_dir():
+            return folder
+    raise NotFound(
+        "The sources of the add-ons are not installed.", code="addons_missing", hint="Install the package again, whole."
+    )
+
+
+def _members(folder: Path, top: str) -> Iterator[tuple[str, Path]]:
+    for path in folder.rglob("*"):
+        inner = path.relative_to(folder)
+        if path.is_file() and not SKIPPED & set(inner.parts) and path.suffix != ".pyc":
+            yield f"{top}/{inner.as_posix()}", path
+
+
+def _check_version(path: Path) -> None:
+    text = path.read_text()
+    found = VERSION.search(text) or MODULE_FILE_VERSION.search(text)
+    if found is None or found[1] != __version__:
+        said = found[1] if found else "no version"
+        raise OutfieldError(
+            f"{path.name} says {said}, the package is {__version__}.",
+            code="addon_version",
+            hint="Set both to the same version.",
+        )

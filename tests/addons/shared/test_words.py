@@ -1,0 +1,311 @@
+"""What artists read: findings, fields, payloads, languages; and that all of it runs on every Python."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import string
+import subprocess
+from pathlib import Path
+
+import pytest
+import shared_core
+from outfield_core import texts
+from outfield_core.errors import Refused
+from outfield_core.fields import fields_of, job_knows
+from outfield_core.files import Found, Need, find_files
+from outfield_core.payload import Wish, body_of
+from outfield_core.preflight import Facts, errors, findings
+from outfield_core.texts import set_language, tr
+
+from scheduler.api.farm import renderer_view
+from scheduler.protocol.submission import NewJob
+
+CORE = shared_core.FOLDER / "outfield_core"
+BLENDER = shared_core.FOLDER.parent / "blender"
+STANDARD = {
+    "__future__", "collections", "datetime", "errno", "fcntl", "hashlib", "http", "io", "json", "msvcrt", "os", "re",
+    "shutil", "socket", "ssl", "sys", "threading", "time", "typing", "unicodedata", "urllib", "uuid",
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def english():
+    yield
+    set_language("en")
+
+
+# ---- Every Python ----------------------------------------------------------------------------------------------------
+
+PROGRAM = """
+import os, sys, tempfile, time
+sys.path.insert(0, sys.argv[1])
+from outfield_core import client, fields, files, following, frames, layout, payload, preflight, sender, sending, texts
+from outfield_core.hashing import HashCache
+from outfield_core.spool import Spool
+with tempfile.TemporaryDirectory() as folder:
+    spool = Spool(os.path.join(folder, "spool"))
+    draft = spool.begin()
+    open(os.path.join(draft.folder, "a"), "w").close()
+    body = payload.body_of(payload.Wish("x", frames="1-10x3"))
+    draft.commit({"server": "http://127.0.0.1:9", "body": body, "scene": "a", "origin": "/a", "files": []}, "1")
+    runner = sender.Sender(spool, HashCache(os.path.join(folder, "h")), lambda: client.Client("127.0.0.1:9"))
+    runner.start()
+    while not runner.outcomes:
+        time.sleep(0.01)
+    assert runner.outcomes[0].error.code == "unreachable", runner.outcomes[0].error
+    assert runner.stop(5)
+    assert len(spool.waiting()) == 1
+    assert preflight.errors(preflight.findings(preflight.Facts()))
+    assert frames.parse_frames("1-9:3,-2")[-1] == -2
+    print("fine")
+"""
+
+
+@pytest.mark.parametrize("version", shared_core.VERSIONS)
+def test_it_runs_on_every_python_that_is_here(version):
+    program = shared_core.pythons().get(version)
+    if program is None:
+        pytest.skip(f"Python {version} is not on this machine; install it with: pyenv install {version}")
+    argv = [program, "-I", "-W", "error::SyntaxWarning", "-c", PROGRAM, str(shared_core.FOLDER)]
+    done = subprocess.run(
+        argv, capture_output=True, text=True, timeout=60, check=False, env={"PATH": os.environ["PATH"]}
+    )
+
+    assert done.stdout == "fine\n", done.stderr
+
+
+@pytest.mark.parametrize("path", sorted(CORE.rglob("*.py")), ids=lambda path: path.stem)
+def test_old_syntax_standard_library_and_relative_imports_only(path):
+    tree = ast.parse(path.read_text(), feature_version=(3, 7))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level == 0:
+            assert str(node.module).split(".")[0] in STANDARD, node.module
+        if isinstance(node, ast.Import):
+            assert {alias.name.split(".")[0] for alias in node.names} <= STANDARD
+    assert path.read_text().startswith("# SPDX-License-Identifier: Apache-2.0\n")
+
+
+def test_the_blender_add_on_says_its_licence():
+    for path in BLENDER.glob("*.py"):
+        assert path.read_text().startswith("# SPDX-License-Identifier: GPL-3.0-or-later\n"), path
+
+
+# ---- Languages -------------------------------------------------------------------------------------------------------
+
+
+def spoken() -> set[str]:
+    """Every sentence that may be shown: what `tr` and findings are given, and the tables of words."""
+    found: set[str] = set()
+    for path in (*CORE.glob("*.py"), *BLENDER.glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call):
+                name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+                position = {"tr": 0, "Finding": 2, "N_": 0}.get(name)
+                if position is not None and len(node.args) > position:
+                    found |= constants(node.args[position])
+            if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in TABLES:
+                found |= constants(node.value, values_only=isinstance(node.value, ast.Dict))
+            if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in MENUS:
+                found |= {item.elts[1].value for item in node.value.elts}
+    return {text for text in found if any(letter.isalpha() for letter in text.replace("{text}", ""))}
+
+
+TABLES = {"LABELS", "STAGES", "STATUS_WORDS", "_KINDS", "_TROUBLES"}
+MENUS = {"FRAMES", "SPLITS", "OUTPUTS", "CLOUDS"}
+"""Choices: the second of each three is the name."""
+
+
+def constants(node: ast.AST, *, values_only: bool = False) -> set[str]:
+    nodes = node.values if values_only and isinstance(node, ast.Dict) else [node]
+    if isinstance(node, ast.IfExp):
+        nodes = [node.body, node.orelse]
+    return {each.value for each in nodes if isinstance(each, ast.Constant) and isinstance(each.value, str)}
+
+
+@pytest.mark.parametrize("language", ["de", "fr", "ja"])
+def test_a_catalogue_says_everything_with_the_same_values(language):
+    catalogue = json.loads((CORE / "catalogues" / f"{language}.json").read_text())
+    sentences = spoken()
+
+    assert sorted(sentences - set(catalogue)) == []
+    assert sorted(set(catalogue) - sentences - menu_words()) == []
+    for english, translated in catalogue.items():
+        assert holes(english) == holes(translated), english
+        assert translated.strip() == translated
+        assert translated
+
+
+def menu_words() -> set[str]:
+    """Names of settings and choices, which Blender translates by itself once it has the catalogue."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse((BLENDER / "properties.py").read_text())):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.add(node.value)
+    return found
+
+
+def holes(text: str) -> list[str]:
+    return sorted(name for _, name, _, _ in string.Formatter().parse(text) if name)
+
+
+def test_languages_are_chosen_by_the_programs_own_codes():
+    assert set_language("de_DE") == "de"
+    assert tr("Cancel the job; frames that are there stay") != "Cancel the job; frames that are there stay"
+    assert set_language("xx") == "en"
+    assert set_language("ja") == "ja"
+    assert tr("a sentence that nobody has translated") == "a sentence that nobody has translated"
+
+
+def test_in_the_pseudo_language_every_finding_is_marked():
+    set_language(texts.PSEUDO)
+    facts = worst_facts()
+    for finding in findings(facts):
+        assert finding.sentence.startswith("["), finding.sentence
+        assert finding.sentence.endswith("]")
+
+
+# ---- Findings, fields, payloads --------------------------------------------------------------------------------------
+
+
+def worst_facts() -> Facts:
+    facts = Facts()
+    facts.scene_path, facts.is_dirty, facts.camera, facts.view_layers = "/p/a\nb.blend", True, False, 0
+    facts.frames, facts.output, facts.output_roots, facts.output_is_movie = "1-5", "/else/a.####.png", ["/out"], True
+    facts.existing_frames, facts.denoises, facts.scripts, facts.drivers, facts.ocio = 3, True, ["rig.py"], 2, "/ocio"
+    facts.unsaved_images, facts.unbaked = ["paint"], ["Cloth"]
+    facts.renderer, facts.version, facts.engine = "blender", (3, 4, 1), "CYCLES"
+    facts.workers = [worker("3.4.1", denoiser=False)]
+    facts.files = Found()
+    facts.files.missing = [Need(kind, f"/p/{kind}", kind) for kind in ("library", "image", "font", "sound", "folder")]
+    return facts
+
+
+def worker(version: str, **more) -> dict:
+    return {
+        "status": "ACTIVE",
+        "capabilities": {
+            "renderers": {"blender": [version]},
+            "details": {"renderers": {"blender": {"blenders": [{"version": version, "engines": ["CYCLES"], **more}]}}},
+        },
+    }
+
+
+def test_everything_is_found_errors_first():
+    found = findings(worst_facts())
+    severities = [finding.severity for finding in found]
+
+    assert severities == sorted(severities, key=["error", "warning", "note"].index)
+    assert {finding.code for finding in errors(found)} == {
+        "no_camera", "no_view_layer", "output_outside", "missing_library", "missing_image", "missing_font",
+        "unsaved_image", "denoiser",
+    }  # fmt: skip
+    assert all(finding.sentence.endswith(".") and "\n" not in finding.sentence for finding in found)
+
+
+@pytest.mark.parametrize(
+    ("version", "engine", "workers", "code"),
+    [
+        ((3, 4, 1), "CYCLES", [worker("3.4.1")], ""),
+        ((3, 4, 1), "CYCLES", [worker("4.5.1")], ""),
+        ((4, 5, 1), "CYCLES", [worker("3.4.1")], "version"),
+        ((3, 4, 1), "EEVEE", [worker("3.4.1")], "engine"),
+        ((3, 4, 1), "CYCLES", [], "no_worker"),
+        ((3, 4, 1), "CYCLES", [worker("3.4.1") | {"status": "OFFLINE"}], "no_worker"),
+        ((3, 4, 1), "CYCLES", None, ""),
+    ],
+)
+def test_the_file_against_the_workers_that_exist(version, engine, workers, code):
+    facts = Facts()
+    facts.frames, facts.renderer, facts.version, facts.engine, facts.workers = "1", "blender", version, engine, workers
+    facts.scene_path = "/p/a.blend"
+
+    assert [finding.code for finding in findings(facts)] == ([code] if code else [])
+
+
+def test_many_missing_files_are_counted_not_listed():
+    facts = worst_facts()
+    facts.files.missing = [Need("image", f"/p/{number}.png", "x") for number in range(500)]
+    sentences = [finding.sentence for finding in findings(facts)]
+
+    assert "480 more files are missing or cannot be read." in sentences
+
+
+def test_sequences_tiles_and_folders_are_unfolded(tmp_path):
+    for name in (
+        "s_0001.png",
+        "s_0002.png",
+        "s_-001.png",
+        "s_x.png",
+        "t.1001.exr",
+        "t.1002.exr",
+        "t.9.exr",
+        "c/d/e.vdb",
+    ):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"12345")
+    needs = [
+        Need("sequence", str(tmp_path / "s_0001.png"), "s"),
+        Need("udim", str(tmp_path / "t.<UDIM>.exr"), "t"),
+        Need("folder", str(tmp_path / "c"), "c"),
+        Need("udim", str(tmp_path / "none.<UDIM>.exr"), "none"),
+        Need("image", str(tmp_path / "nowhere" / "x.png"), "x"),
+    ]
+    found = find_files(needs)
+
+    names = sorted(Path(path).name for path in found.files)
+    assert names == ["e.vdb", "s_-001.png", "s_0001.png", "s_0002.png", "t.1001.exr", "t.1002.exr"]
+    assert [need.owner for need in found.missing] == ["none", "x"]
+    assert found.total_bytes == 30
+
+
+@pytest.mark.parametrize("name", ["blender", "kernel"])
+def test_fields_are_those_that_the_farm_describes(name):
+    fields = {field.name: field for field in fields_of({"renderers": [renderer_view(name)]}, name)}
+
+    assert fields["width"].kind == "int"
+    assert "scene" not in fields
+    if name == "blender":
+        assert fields["device"].choices == ("CPU", "GPU")
+        assert fields["samples"].checked("64") == 64
+        for bad in (0, "many", None):
+            with pytest.raises(Refused):
+                fields["samples"].checked(bad)
+    assert fields_of({}, name) == []
+
+
+def test_a_field_that_the_farm_does_not_have_is_not_shown():
+    info = {"job": NewJob.model_json_schema()}
+
+    assert job_knows(info, "preview_first")
+    assert not job_knows(info, "cost_cap_usd")
+    assert not job_knows({}, "preview_first")
+
+
+def test_the_farm_takes_every_field_of_a_wish():
+    wish = Wish(
+        " sh010\n light ", renderer="blender", frames="1-10x3", chunk=2, settings={"samples": 64}, output="/o/####.exr",
+        format="exr", priority=70, deadline="2026-12-01T18:00:00Z", project="Alpha", sequence="sq", shot="sh010",
+        task="lgt", task_id=12, version="v1", pools=["onprem"], cloud="never", tags=["linux"], memory_gib=8.0,
+        depends_on=["00001"], preview_first=True, paused=True, metadata={"a": 1},
+    )  # fmt: skip
+    body = body_of(wish)
+    taken = NewJob.model_validate(body).model_dump(mode="json", exclude_unset=True)
+
+    assert taken == {**body, "requires": {"tags": ["linux"], "memory_gib": 8.0}}
+    assert body["name"] == "sh010 light"
+    assert body_of(Wish("x", chunk=1)) == {"name": "x"}
+    assert body_of(Wish("x", tiles=(2, 3)))["split"] == {"tiles": [2, 3]}
+
+
+@pytest.mark.parametrize("wish", [Wish(" \n "), Wish("x", frames="1-x")])
+def test_what_cannot_be_wished(wish):
+    with pytest.raises(Refused):
+        body_of(wish)
+
+
+def test_a_wish_that_there_is_not():
+    with pytest.raises(Refused, match="framse"):
+        Wish("x", framse="1")

@@ -1,0 +1,71 @@
+"""The zips: the same bytes for the same sources, whole, and of the package's own version."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from scheduler import __version__
+from scheduler.addons import packing
+from scheduler.errors import NotFound, OutfieldError
+
+
+@pytest.fixture
+def copied(tmp_path, monkeypatch):
+    """The sources elsewhere, with other times."""
+    folder = tmp_path / "sources"
+    shutil.copytree(packing.sources(), folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for path in folder.rglob("*"):
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+    monkeypatch.setattr(packing, "SOURCES", (folder,))
+    return folder
+
+
+def test_the_same_bytes_whenever_and_wherever(copied):
+    elsewhere = packing.build("blender")
+    (copied / "blender" / "__pycache__").mkdir()
+    (copied / "blender" / "__pycache__" / "x.pyc").write_bytes(b"x")
+
+    assert packing.build("blender").content == elsewhere.content
+    with zipfile.ZipFile(io.BytesIO(elsewhere.content)) as archive:
+        assert archive.testzip() is None
+        names = archive.namelist()
+    assert names == sorted(names)
+    assert {"outfield/__init__.py", "outfield/LICENSE", "outfield/outfield_core/spool.py"} <= set(names)
+
+
+def test_another_version_is_refused(copied):
+    manifest = copied / "blender" / "blender_manifest.toml"
+    manifest.write_text(manifest.read_text().replace(f'version = "{__version__}"', 'version = "9.9.9"'))
+
+    with pytest.raises(OutfieldError, match="9\\.9\\.9"):
+        packing.build("blender")
+
+
+def test_what_is_not_there_is_told():
+    with pytest.raises(NotFound, match="houdini"):
+        packing.build("houdini")
+
+
+def test_both_versions_of_the_blender_add_on_are_the_packages():
+    text = (packing.sources() / "blender" / "__init__.py").read_text()
+
+    assert f'"version": ({__version__.replace(".", ", ")})' in text
+
+
+def test_the_command_writes_one_zip_here_and_prints_its_path(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "scheduler.cli.main", "addons", "build", "blender"],
+        cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+
+    (path,) = done.stdout.splitlines()
+    assert Path(path) == tmp_path / f"outfield-blender-{__version__}.zip"
+    assert Path(path).read_bytes() == packing.build("blender").content

@@ -1,0 +1,515 @@
+"""Scenes with something wrong, made by script in a Blender: what the check says of each, and whether its fix helps.
+
+`SCENES` maps a name to what is expected: the code of the finding ("" for none), its severity, and whether the fix makes
+it go away. Each is made by the function of that name in `Breaker`. One Blender goes through all of them.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+
+class Expected(NamedTuple):
+    """What the check must say."""
+
+    code: str
+    severity: str = ""
+    fixed: bool | None = None
+
+
+SCENES: dict[str, Expected] = {
+    "texture_moved": Expected("missing_image", "error", True),
+    "texture_gone": Expected("missing_image", "error", False),
+    "texture_of_a_library_gone": Expected("missing_image", "error", False),
+    "texture_is_a_folder": Expected("missing_image", "error", False),
+    "texture_is_a_link_to_itself": Expected("missing_image", "error", False),
+    "texture_is_a_link_to_nowhere": Expected("missing_image", "error", False),
+    "five_hundred_textures_gone": Expected("missing_more", "error", False),
+    "library_moved": Expected("missing_library", "error", True),
+    "library_gone": Expected("missing_library", "error", False),
+    "library_of_a_library_gone": Expected("missing_library", "error", False),
+    "libraries_in_a_circle": Expected(""),
+    "udim_gone": Expected("missing_udim", "error", False),
+    "udim_with_a_gap": Expected(""),
+    "sequence_gone": Expected("missing_sequence", "error", False),
+    "movie_clip_gone": Expected("missing_movie", "error", False),
+    "font_gone": Expected("missing_font", "error", True),
+    "sound_gone": Expected("missing_sound", "warning"),
+    "volume_gone": Expected("missing_volume", "error", False),
+    "mesh_cache_gone": Expected("missing_cache", "error", False),
+    "fluid_cache_gone": Expected("missing_folder", "warning"),
+    "ies_gone": Expected("missing_ies", "error", False),
+    "shader_script_gone": Expected("missing_script", "error", False),
+    "name_in_latin": Expected(""),
+    "name_in_greek": Expected(""),
+    "name_in_cyrillic": Expected(""),
+    "name_in_japanese": Expected(""),
+    "name_in_arabic": Expected(""),
+    "name_with_a_newline": Expected(""),
+    "name_with_direction_marks": Expected(""),
+    "path_of_300_characters": Expected(""),
+    "path_of_50_folders": Expected(""),
+    "names_that_differ_in_case": Expected(""),
+    "file_with_a_newline": Expected("odd_name", "note"),
+    "no_active_camera": Expected("no_camera", "error", True),
+    "no_camera_at_all": Expected("no_camera", "error", True),
+    "no_view_layer": Expected("no_view_layer", "error", True),
+    "range_that_is_none": Expected("bad_frames", "error", True),
+    "range_that_is_empty": Expected("bad_frames", "error", True),
+    "nothing_is_missing": Expected("no_frames", "error", True),
+    "output_in_the_temporary_folder": Expected("output_default", "warning", True),
+    "output_where_the_farm_may_not_write": Expected("output_outside", "error", True),
+    "output_that_is_there": Expected("overwrites", "warning", True),
+    "output_is_a_movie": Expected("movie", "warning"),
+    "painted_and_not_saved": Expected("unsaved_image", "error", True),
+    "cloth_not_baked": Expected("unbaked", "warning"),
+    "script_at_the_start": Expected("scripts", "warning"),
+    "driver_in_python": Expected("drivers", "warning"),
+    "colours_of_its_own": Expected("ocio", "warning"),
+    "nobody_denoises": Expected("denoiser", "error", True),
+    "engine_of_an_add_on": Expected("engine", "error"),
+    "newer_than_the_farm": Expected("version", "error"),
+    "nobody_is_there": Expected("no_worker", "warning"),
+    "larger_than_the_farm_takes": Expected("too_large", "error"),
+    "never_saved": Expected("never_saved", "note"),
+}
+
+NAMES = {
+    "latin": "Straße naïve.png",
+    "greek": "Ελληνικά.png",
+    "cyrillic": "Кириллица.png",
+    "japanese": "日本語 テクスチャ.png",
+    "arabic": "العربية.png",
+}
+
+
+class Breaker:
+    """Makes one broken scene after another, each below a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        import bpy
+
+        self.folder = folder
+        self.view: dict[str, Any] = {}
+        folder.mkdir(parents=True)
+        os.environ.pop("OCIO", None)
+        bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+        bpy.ops.mesh.primitive_plane_add()
+        self.thing = bpy.context.object
+        bpy.ops.object.camera_add()
+        self.scene = bpy.context.scene
+        self.scene.camera = bpy.context.object
+        self.scene.render.engine, self.scene.render.filepath = "CYCLES", "//out/####"
+        self.scene.cycles.use_denoising = False
+        self.scene.frame_end = 3
+        self.save()
+
+    def save(self, name: str = "shot.blend") -> None:
+        import bpy
+
+        bpy.ops.wm.save_as_mainfile(filepath=str(self.folder / name), relative_remap=False)
+
+    def picture(self, name: str) -> Path:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"\x89PNG not looked at")
+        return path
+
+    def texture(self, path: str, source: str = "FILE") -> Any:
+        import bpy
+
+        image = bpy.data.images.new("texture", 2, 2, tiled=source == "TILED")
+        image.source, image.filepath = source, path
+        tree = self._tree()
+        tree.nodes.new("ShaderNodeTexImage").image = image
+        return image
+
+    def _tree(self) -> Any:
+        import bpy
+
+        if not self.thing.data.materials:
+            material = bpy.data.materials.new("material")
+            material.use_nodes = True
+            self.thing.data.materials.append(material)
+        return self.thing.data.materials[0].node_tree
+
+    def library(self, name: str, texture: str = "", nested: str = "") -> Path:
+        """A .blend to link from, made in this session, which comes back to its own file."""
+        import bpy
+
+        own = bpy.data.filepath
+        self.save()
+        bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+        bpy.ops.mesh.primitive_plane_add()
+        bpy.context.object.name = "Linked"
+        thing, self.thing = self.thing, bpy.context.object
+        path = self.folder / name
+        bpy.ops.wm.save_as_mainfile(filepath=str(path))
+        if texture:
+            self.texture(texture)
+        if nested:
+            self.link(nested)
+            self.thing.parent = next(each for each in bpy.data.objects if each.library)
+        bpy.ops.wm.save_as_mainfile(filepath=str(path), relative_remap=False)
+        bpy.ops.wm.open_mainfile(filepath=own)
+        del thing
+        self.scene = bpy.context.scene
+        self.thing = next(each for each in bpy.data.objects if each.type == "MESH")
+        return path
+
+    def link(self, raw: str) -> None:
+        import bpy
+
+        with bpy.data.libraries.load(raw, link=True, relative=True) as (source, target):
+            target.objects = list(source.objects)
+        for each in target.objects:
+            bpy.context.scene.collection.objects.link(each)
+
+    # ---- Files -----------------------------------------------------------------------------------------------------
+
+    def texture_moved(self) -> None:
+        self.texture("//old/a.png")
+        self.picture("new/place/a.png")
+
+    def texture_gone(self) -> None:
+        self.texture("//old/a.png")
+
+    def texture_of_a_library_gone(self) -> None:
+        self.library("prop.blend", texture="//gone.png")
+        self.link("//prop.blend")
+
+    def texture_is_a_folder(self) -> None:
+        (self.folder / "a.png").mkdir()
+        self.texture("//a.png")
+
+    def texture_is_a_link_to_itself(self) -> None:
+        (self.folder / "a.png").symlink_to("a.png")
+        self.texture("//a.png")
+
+    def texture_is_a_link_to_nowhere(self) -> None:
+        (self.folder / "a.png").symlink_to("nowhere")
+        self.texture("//a.png")
+
+    def five_hundred_textures_gone(self) -> None:
+        for number in range(500):
+            self.texture(f"//gone/{number}.png")
+
+    def library_moved(self) -> None:
+        path = self.library("prop.blend")
+        self.link("//prop.blend")
+        self.save()
+        (self.folder / "moved").mkdir()
+        path.rename(self.folder / "moved" / "prop.blend")
+
+    def library_gone(self) -> None:
+        path = self.library("prop.blend")
+        self.link("//prop.blend")
+        path.unlink()
+
+    def library_of_a_library_gone(self) -> None:
+        import bpy
+
+        inner = self.library("inner.blend")
+        self.library("outer.blend", nested="//inner.blend")
+        self.link("//outer.blend")
+        self.save()
+        inner.unlink()
+        bpy.ops.wm.open_mainfile(filepath=str(self.folder / "shot.blend"))
+
+    def libraries_in_a_circle(self) -> None:
+        import bpy
+
+        self.library("a.blend")
+        self.library("b.blend", nested="//a.blend")
+        own = bpy.data.filepath
+        bpy.ops.wm.open_mainfile(filepath=str(self.folder / "a.blend"))
+        self.link("//b.blend")
+        bpy.ops.wm.save_mainfile(relative_remap=False)
+        bpy.ops.wm.open_mainfile(filepath=own)
+        self.scene = bpy.context.scene
+        self.link("//a.blend")
+        self.save()
+        bpy.ops.wm.open_mainfile(filepath=own)
+
+    def udim_gone(self) -> None:
+        self.texture("//t.<UDIM>.png", "TILED")
+
+    def udim_with_a_gap(self) -> None:
+        self.picture("t.1001.png")
+        self.picture("t.1007.png")
+        self.texture("//t.<UDIM>.png", "TILED")
+
+    def sequence_gone(self) -> None:
+        self.texture("//seq/s_0001.png", "SEQUENCE")
+
+    def movie_clip_gone(self) -> None:
+        import bpy
+
+        path = self.folder / "clip.mp4"
+        path.write_bytes(b"no movie")
+        clip = bpy.data.movieclips.load(str(path))
+        self._compositor("CompositorNodeMovieClip").clip = clip
+        path.unlink()
+
+    def _compositor(self, kind: str) -> Any:
+        self.scene.use_nodes = True
+        return self.scene.node_tree.nodes.new(kind)
+
+    def font_gone(self) -> None:
+        import bpy
+
+        found = next(Path(folder) / name for folder, _, names in os.walk("/usr/share/fonts") for name in names
+                     if name.endswith((".ttf", ".otf")))  # fmt: skip
+        path = self.folder / "own.ttf"
+        path.write_bytes(found.read_bytes())
+        bpy.ops.object.text_add()
+        bpy.context.object.data.font = bpy.data.fonts.load(str(path))
+        path.unlink()
+
+    def sound_gone(self) -> None:
+        import bpy
+
+        bpy.ops.object.speaker_add()
+        path = self.picture("own.wav")
+        bpy.context.object.data.sound = bpy.data.sounds.load(str(path))
+        path.unlink()
+
+    def volume_gone(self) -> None:
+        import bpy
+
+        volume = bpy.data.volumes.new("smoke")
+        volume.filepath = "//gone.vdb"
+        self.scene.collection.objects.link(bpy.data.objects.new("smoke", volume))
+
+    def mesh_cache_gone(self) -> None:
+        self.thing.modifiers.new("cache", "MESH_CACHE").filepath = "//gone.pc2"
+
+    def fluid_cache_gone(self) -> None:
+        modifier = self.thing.modifiers.new("fluid", "FLUID")
+        modifier.fluid_type = "DOMAIN"
+        modifier.domain_settings.cache_directory = "//gone_cache"
+
+    def ies_gone(self) -> None:
+        node = self._tree().nodes.new("ShaderNodeTexIES")
+        node.mode, node.filepath = "EXTERNAL", "//gone.ies"
+
+    def shader_script_gone(self) -> None:
+        node = self._tree().nodes.new("ShaderNodeScript")
+        node.mode, node.filepath = "EXTERNAL", "//gone.osl"
+
+    # ---- Names -----------------------------------------------------------------------------------------------------
+
+    def named(self, name: str) -> None:
+        self.picture(name)
+        self.texture(f"//{name}")
+
+    def name_in_latin(self) -> None:
+        self.named(NAMES["latin"])
+
+    def name_in_greek(self) -> None:
+        self.named(NAMES["greek"])
+
+    def name_in_cyrillic(self) -> None:
+        self.named(NAMES["cyrillic"])
+
+    def name_in_japanese(self) -> None:
+        self.named(NAMES["japanese"])
+
+    def name_in_arabic(self) -> None:
+        self.named(NAMES["arabic"])
+
+    def name_with_a_newline(self) -> None:
+        self.named("a\nb\tc.png")
+
+    def name_with_direction_marks(self) -> None:
+        self.named("a\u202egnp.png")
+
+    def path_of_300_characters(self) -> None:
+        self.named("/".join(["d" * 90] * 3) + "/" + "n" * 30 + ".png")
+
+    def path_of_50_folders(self) -> None:
+        self.named("/".join(f"d{number}" for number in range(50)) + "/a.png")
+
+    def names_that_differ_in_case(self) -> None:
+        self.named("Tex/A.png")
+        self.named("tex/a.png")
+
+    def file_with_a_newline(self) -> None:
+        self.save("a\nb.blend")
+
+    # ---- The scene ---------------------------------------------------------------------------------------------------
+
+    def no_active_camera(self) -> None:
+        self.scene.camera = None
+
+    def no_camera_at_all(self) -> None:
+        import bpy
+
+        bpy.data.objects.remove(self.scene.camera)
+
+    def no_view_layer(self) -> None:
+        self.scene.view_layers[0].use = False
+
+    def range_that_is_none(self) -> None:
+        self.scene.outfield.frames_mode, self.scene.outfield.frames = "RANGE", "1-x"
+
+    def range_that_is_empty(self) -> None:
+        self.scene.outfield.frames_mode, self.scene.outfield.frames = "RANGE", "1-5y1"
+
+    def nothing_is_missing(self) -> None:
+        self.output_that_is_there()
+        self.scene.outfield.frames_mode = "MISSING"
+
+    def output_in_the_temporary_folder(self) -> None:
+        self.scene.render.filepath = "/tmp/"
+
+    def output_where_the_farm_may_not_write(self) -> None:
+        self.view = {"info": {"renderers": [], "output_roots": ["/somewhere/else"]}, "workers": None}
+
+    def output_that_is_there(self) -> None:
+        for frame in (1, 2, 3):
+            self.picture(f"out/{frame:04d}.png")
+
+    def output_is_a_movie(self) -> None:
+        self.scene.render.image_settings.file_format = "FFMPEG"
+
+    def painted_and_not_saved(self) -> None:
+        image = self.texture(str(self.folder / "x.png"))
+        image.source = "GENERATED"
+        image.pixels[0] = 0.5
+
+    def cloth_not_baked(self) -> None:
+        self.thing.modifiers.new("cloth", "CLOTH")
+
+    def script_at_the_start(self) -> None:
+        import bpy
+
+        bpy.data.texts.new("rig.py").use_module = True
+
+    def driver_in_python(self) -> None:
+        driver = self.thing.driver_add("location", 0).driver
+        driver.type, driver.expression = "SCRIPTED", "len([1, 2]) * frame"
+
+    def colours_of_its_own(self) -> None:
+        os.environ["OCIO"] = "/studio/config.ocio"
+
+    # ---- The fleet ---------------------------------------------------------------------------------------------------
+
+    def fleet(self, *versions: str, **can: Any) -> None:
+        told = [{"version": version, "engines": ["CYCLES"], "denoiser": True, **can} for version in versions]
+        details = {"renderers": {"blender": {"blenders": told}}}
+        worker = {"status": "ACTIVE", "capabilities": {"renderers": {"blender": list(versions)}, "details": details}}
+        self.view = {"info": {"renderers": []}, "workers": [worker] if versions else []}
+
+    def nobody_denoises(self) -> None:
+        self.scene.cycles.use_denoising = True
+        self.fleet("99.0.0", denoiser=False)
+
+    def engine_of_an_add_on(self) -> None:
+        self.scene.render.engine = "BLENDER_WORKBENCH"
+        self.fleet("99.0.0")
+
+    def newer_than_the_farm(self) -> None:
+        self.fleet("2.93.0")
+
+    def nobody_is_there(self) -> None:
+        self.fleet()
+
+    def larger_than_the_farm_takes(self) -> None:
+        self.named("a.png")
+        self.view = {"info": {"renderers": [], "limits": {"blob_max_bytes": 3}}, "workers": None}
+
+    def never_saved(self) -> None:
+        import bpy
+
+        bpy.ops.wm.read_homefile(use_factory_startup=True)
+        bpy.context.scene.outfield.output_mode = "FARM"
+        bpy.context.scene.cycles.use_denoising = False
+
+
+def check_all(folder: str, names: list[str]) -> dict[str, Any]:
+    """In Blender: make each scene, check it, try its fix, check again; what was said."""
+    return {name: _check_one(Path(folder) / name, name) for name in names}
+
+
+def _check_one(folder: Path, name: str) -> dict[str, Any]:
+    import bpy
+    from addon_acts import addon
+
+    breaker = Breaker(folder)
+    getattr(breaker, name)()
+    before = _judge(breaker)
+    wanted = next((each for each in before if each["code"] == SCENES[name].code), None)
+    after = None
+    if wanted is not None and wanted["fix"]:
+        bpy.ops.outfield.fix(fix=wanted["fix"], target=wanted["target"], directory=str(folder))
+        after = _judge(breaker)
+    del addon
+    return {"before": before, "after": after}
+
+
+def _judge(breaker: Breaker) -> list[dict[str, str]]:
+    import bpy
+    from addon_acts import addon
+
+    name = addon().__name__
+    assembly = sys.modules[f"{name}.submission"].Assembly(bpy.context.scene, {})
+    for _ in assembly.gather():
+        pass
+    view = sys.modules[f"{name}.outfield_core.following"].FarmView().but(**breaker.view) if breaker.view else None
+    found = assembly.inspect(view)
+    files = assembly.facts.files.files
+    layout = sys.modules[f"{name}.outfield_core.layout"].lay_out(bpy.data.filepath or "/x.blend", files)
+    breaker.manifest = layout.manifest(dict.fromkeys(layout.sources, "0" * 64)).decode()
+    return [
+        {
+            "code": each.code,
+            "severity": each.severity,
+            "sentence": each.sentence,
+            "fix": each.fix,
+            "target": each.target,
+            "manifest": breaker.manifest,
+        }
+        for each in [*found, *_always(sys.modules[f"{name}.outfield_core.preflight"])]
+    ]
+
+
+def _always(preflight: Any) -> list[Any]:
+    """One that is always there, so that the manifest of a scene without findings comes back, too."""
+    return [preflight.Finding("checked", preflight.NOTE, "It was checked.")]
+
+
+def submit_on_bad_disks(path: str) -> dict[str, str]:
+    """In Blender: what the operator says when the spool's disk is full, read-only, or a file stands in its place."""
+    import bpy
+    from addon_acts import addon
+
+    bpy.ops.wm.open_mainfile(filepath=path)
+    spools = sys.modules[f"{addon().__name__}.outfield_core.spool"]
+    said = {}
+    original = spools.os.fsync
+    for name, number in (("full", errno.ENOSPC), ("read_only", errno.EROFS)):
+
+        def fail(_handle: int, number: int = number) -> None:
+            raise OSError(number, os.strerror(number))
+
+        spools.os.fsync = fail
+        try:
+            bpy.ops.outfield.submit()
+            said[name] = "it was submitted"
+        except RuntimeError as error:
+            said[name] = str(error)
+        finally:
+            spools.os.fsync = original
+    spool = sys.modules[f"{addon().__name__}.session"].current().spool
+    spool.folder, good = "/dev/null/spool", spool.folder
+    try:
+        bpy.ops.outfield.submit()
+    except RuntimeError as error:
+        said["in_the_way"] = str(error)
+    spool.folder = good
+    return said
