@@ -135,8 +135,8 @@ class _Ec2:
             answer = client.get(
                 f"{self._base}/latest/meta-data/{path}", headers={"X-aws-ec2-metadata-token": self._token}
             )
-            if answer.status_code != httpx.codes.UNAUTHORIZED:
+            if answer.status_code != 401:
                 break
-        if answer.status_code == httpx.codes.NOT_FOUND:
+        if answer.status_code == 404:
             return None
         return answer.raise_for_status().content
