@@ -24,9 +24,9 @@ class Boot:
     service the agent watches; `power_off`: the machine is the farm's alone and is turned off with the agent.
 
     The agent comes with the image; else `install`, a shell command, brings it, or `package` (what pip is to install: a
-    name, a file or an address) from `index` (empty: pip's own). `ca_pem` are certificates to trust besides the
-    system's, `slots` tasks that run side by side (0: as the agent
-    has it).
+    name, a file or an address) from `index` (empty: pip's own). `ca_pin` is the farm authority's, `ca_pem` are further
+    certificates to trust, `slots` tasks that run side by side (0: as the agent has it). `idle_s` and `unreachable_s`
+    are the dead-man timer's, 0: for ever; the farm itself ends idle machines sooner.
     """
 
     server: str
@@ -39,6 +39,7 @@ class Boot:
     power_off: bool = False
     package: str = ""
     index: str = ""
+    ca_pin: str = ""
     ca_pem: str = ""
     slots: int = 0
     tags: tuple[str, ...] = ()
@@ -68,6 +69,7 @@ def start_up_script(boot: Boot) -> str:
         "tags": ",".join(boot.tags),
         "package": boot.package,
         "index": boot.index,
+        "ca_pin": boot.ca_pin,
         "ca_pem": boot.ca_pem,
     }
     for name, value in values.items():
@@ -179,6 +181,7 @@ given INTENT "$intent"
 given CLOUD "$cloud"
 [ -z "$slots" ] || given SLOTS "$slots"
 [ -z "$tags" ] || given TAGS "$tags"
+[ -z "$ca_pin" ] || given CA_PIN "$ca_pin"
 
 # --- The agent: of the image, or installed now.
 PATH=/opt/outfield/bin:${PATH:-/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin}

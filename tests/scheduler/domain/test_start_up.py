@@ -85,7 +85,7 @@ def test_shells_and_their_critic_accept_it(boot: Boot, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("shell", ["sh", "bash"])
 def test_the_agent_is_told_what_the_farm_says(machine: Machine, shell: str) -> None:
-    boot = replace(OWN, slots=3, tags=("gpu", "spot"))
+    boot = replace(OWN, slots=3, tags=("gpu", "spot"), ca_pin="sha256:" + "0f" * 32)
     done = machine.run(start_up_script(boot), shell, OUTFIELD_INSTANCE="us-central1-a/burst-17-0001")
     assert done.returncode == 0, done.stderr
     (said,) = machine.said()
@@ -94,7 +94,7 @@ def test_the_agent_is_told_what_the_farm_says(machine: Machine, shell: str) -> N
         "INSTANCE": "us-central1-a/burst-17-0001", "NAME": "burst-17-0001", "WIPE_AFTER_S": "45", "code": "join-code",
         "arguments": "worker --join -",
     }  # fmt: skip
-    assert wanted.items() <= said.items()
+    assert (wanted | {"CA_PIN": boot.ca_pin}).items() <= said.items()
     assert "JOIN" not in said, "a renderer could read it in the agent's environment"
     assert int(said["LIFE_S"]) >= 7200
 
