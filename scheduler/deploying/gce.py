@@ -32,7 +32,7 @@ class GceHands:
             from google.auth.credentials import AnonymousCredentials
 
             options = {"credentials": AnonymousCredentials(), "client_options": {"api_endpoint": endpoint}}
-        self._clients = {
+        self._clients: Mapping[str, Any] = {  # their methods take differently named arguments
             "network": compute_v1.NetworksClient(**options),
             "subnetwork": compute_v1.SubnetworksClient(**options),
             "router": compute_v1.RoutersClient(**options),
@@ -146,7 +146,7 @@ class GceHands:
             Refused: it failed, with Google's words.
         """
         while operation.status != self._types.Operation.Status.DONE:
-            known = {"project": self._project, "operation": operation.name}
+            known: dict[str, Any] = {"project": self._project, "operation": operation.name}
             if operation.zone:
                 operation = self._zonal.wait(zone=self._zone, **known)
             elif operation.region:

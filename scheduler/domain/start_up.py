@@ -128,7 +128,7 @@ prepare() {{
     id "$user" >/dev/null 2>&1 || useradd --system --no-create-home --shell /usr/sbin/nologin "$user"
     chown "$user" "$data" "$cache"
     export HOME="$data"
-    run="setpriv --reuid=$user --regid=$user --init-groups --no-new-privs --"
+    run="setpriv --reuid=$user --regid=$(id -g "$user") --init-groups --no-new-privs --"
 }}
 # A process of its own, which ends the machine when its worker is dead, idle or cut off. It runs until it has.
 guard() {{

@@ -207,3 +207,19 @@ def test_a_script_whose_agent_is_killed_still_ends_its_machine(machine: Machine)
     machine.run(start_up_script(OWN), OUTFIELD_INSTANCE="z/i")
     assert machine.notes()[-1] == "shutdown -P now"
     assert time.monotonic() - since < 10.0
+
+
+def test_the_agent_has_no_rights_on_a_machine_of_the_farms_own(machine: Machine) -> None:
+    """As root, with stand-ins for what would change this machine."""
+    machine.program("id", "#!/bin/sh\ncase $1 in -u) echo 0 ;; -g) echo 997 ;; *) exit 1 ;; esac\n")
+    for name in ("useradd", "chown"):
+        machine.program(name, NOTED)
+    machine.program("setpriv", NOTED + 'while [ "$1" != -- ]; do shift; done; shift; exec "$@"\n')
+    machine.run(start_up_script(OWN), OUTFIELD_INSTANCE="z/i", OUTFIELD_RUN_AS="outfield")
+    notes = machine.notes()
+    assert "useradd --system --no-create-home --shell /usr/sbin/nologin outfield" in notes
+    assert f"chown outfield {machine.folder}/d {machine.folder}/c" in notes
+    agent = next(note for note in notes if note.startswith("setpriv"))
+    wanted = "--reuid=outfield --regid=997 --init-groups --no-new-privs -- outfield worker --join -"
+    assert agent == f"setpriv {wanted}"
+    assert machine.said()[0]["HOME"] == f"{machine.folder}/d"
