@@ -60,6 +60,52 @@ def joined(parts: Iterable[Part]) -> tuple[Part, ...]:
     return tuple(result)
 
 
+def coalesced(parts: Iterable[Part]) -> tuple[Part, ...]:
+    """The same disjoint boxes as fewer and larger ones: joined along x, then y, then the samples."""
+    boxes = [part for part in parts if part.volume > 0]
+    for low in ("x0", "y0", "s0"):
+        boxes = _joined_along(boxes, low)
+    return tuple(sorted(boxes))
+
+
+def _joined_along(boxes: list[Part], low: str) -> list[Part]:
+    """Boxes that touch along one axis and agree in the others become one. `low` is the axis's lower bound."""
+    high = low[0] + "1"
+
+    def others(box: Part) -> tuple[int, ...]:
+        return tuple(getattr(box, name) for name in Part._fields if name not in (low, high))
+
+    result: list[Part] = []
+    for box in sorted(boxes, key=lambda box: (others(box), getattr(box, low))):
+        if result and others(result[-1]) == others(box) and getattr(result[-1], high) == getattr(box, low):
+            result[-1] = result[-1]._replace(**{high: getattr(box, high)})
+        else:
+            result.append(box)
+    return result
+
+
+def remainder(whole: Part, done: Iterable[Part]) -> tuple[Part, ...]:
+    """Disjoint boxes that together are `whole` without `done`; parts of `done` outside of `whole` do not matter."""
+    left = [whole] if whole.volume > 0 else []
+    for hole in done:
+        left = [piece for box in left for piece in _without(box, hole)]
+    return coalesced(left)
+
+
+def _without(box: Part, hole: Part) -> list[Part]:
+    """At most six boxes: what lies before and behind `hole` along each axis in turn."""
+    pieces: list[Part] = []
+    for low, high in (("y0", "y1"), ("x0", "x1"), ("s0", "s1")):
+        begin, end = getattr(box, low), getattr(box, high)
+        first, last = max(begin, getattr(hole, low)), min(end, getattr(hole, high))
+        if first >= last:
+            return [*pieces, box]
+        pieces.append(box._replace(**{low: begin, high: first}))
+        pieces.append(box._replace(**{low: last, high: end}))
+        box = box._replace(**{low: first, high: last})
+    return [piece for piece in pieces if piece.volume > 0]
+
+
 def overlap(parts: Sequence[Part]) -> tuple[Part, Part] | None:
     """Two boxes that share a sample of a pixel, or None."""
     boxes = np.array(parts, dtype=np.int64).reshape(-1, 6)

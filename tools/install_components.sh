@@ -3,7 +3,7 @@
 set -euo pipefail
 
 packages=(blender xvfb xauth chromium chromium-driver povray postgresql gcc libc6-dev util-linux iproute2 python3-numpy
-    slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge)
+    slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge shellcheck systemd)
 lock_wait_s=300
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then

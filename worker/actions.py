@@ -30,10 +30,11 @@ class Start:
 
 @dataclass(frozen=True)
 class Interrupt:
-    """Ask the running task to stop."""
+    """Ask the running task to stop; `keep`: and to hand over what it has so far."""
 
     ref: TaskRef
     halt: Halt
+    keep: bool = False
 
 
 @dataclass(frozen=True)

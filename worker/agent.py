@@ -19,6 +19,7 @@ from worker.actions import Abandon, Accept, Action, Asked, Forget, Interrupt, Pu
 from worker.cache import ResourceCache
 from worker.client import CallFailed, Refused, Unreachable
 from worker.clock import Clock
+from worker.cloud.notices import Notice
 from worker.journal import Journal, Leftover
 from worker.logs import LogShipper
 from worker.resources import fetches
@@ -43,6 +44,7 @@ from worker.state import (
 from worker.telemetry import ProgressBoard, logger
 from worker.uploads import Deliveries
 from worker.verdicts import failure, returned
+from worker.wiping import Wiper
 
 _log = logger("agent")
 
@@ -57,7 +59,7 @@ class Command(Enum):
     WAKE = "wake"
 
 
-Inbox = queue.SimpleQueue[Command]
+Inbox = queue.SimpleQueue[Command | Notice]
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ class Parts:
     cache: ResourceCache
     logs: LogShipper
     progress: ProgressBoard
+    wiper: Wiper | None = None
 
 
 class Agent:
@@ -147,6 +150,7 @@ class Agent:
             renewed_at=min((held.renewed_at for held in current), default=None),
             lease_s=min((held.lease.lease_s for held in current), default=0.0),
             draining=state.draining,
+            leaving=bool(state.leaving),
         )
 
     def compose(self, now: float, *, reports: bool, wanted: int, wait_s: float) -> Outgoing:
@@ -165,6 +169,7 @@ class Agent:
             wait_s=wait_s,
             warm=self._warm if wanted else [],
             blocked=self._state.blocked,
+            leaving=self._state.leaving,
         )
         return Outgoing(request, Asked(now, frozenset(naming), frozenset(refs)))
 
@@ -248,10 +253,10 @@ class Agent:
             _log.warning("blocked" if why else "unblocked", reason=why)
             self._apply(lambda state, _now: transitions.on_blocked(state, why))
 
-    def leave(self, drain_s: float) -> None:
-        """Finish what runs within `drain_s`, then go."""
-        _log.info("leaving", worker=self._worker, drain_s=drain_s)
-        self._apply(lambda state, now: transitions.on_leave(state, now, drain_s))
+    def leave(self, drain_s: float, why: str = "") -> None:
+        """Finish what runs within `drain_s`, then go; `why` is for the scheduler."""
+        _log.info("leaving", worker=self._worker, drain_s=drain_s, reason=why)
+        self._apply(lambda state, now: transitions.on_leave(state, now, drain_s, why))
 
     def stop(self) -> None:
         """Hand everything back and go at once."""
@@ -299,13 +304,15 @@ class Agent:
         match action:
             case Accept(lease):
                 self._parts.journal.taken(lease)
+                if self._parts.wiper is not None:
+                    self._parts.wiper.taken(lease, self._parts.clock.monotonic())
                 if fetches(lease):
                     self.fetch_queue.put(lease)
             case Start(lease, slot):
                 self._parts.journal.started(ref_of(lease))
                 self._slots[slot].start(lease)
-            case Interrupt(ref, halt):
-                self._interrupt(ref, halt)
+            case Interrupt(ref, halt, keep):
+                self._interrupt(ref, halt, keep=keep)
             case Publish():
                 return self._publish(action)
             case Abandon(ref):
@@ -326,11 +333,11 @@ class Agent:
         self._state = step.state
         return step.actions
 
-    def _interrupt(self, ref: TaskRef, halt: Halt) -> None:
-        _log.info("task_interrupted", task=ref.task, attempt=ref.attempt, reason=halt.value)
+    def _interrupt(self, ref: TaskRef, halt: Halt, *, keep: bool) -> None:
+        _log.info("task_interrupted", task=ref.task, attempt=ref.attempt, reason=halt.value, keep=keep)
         for slot, other in self._state.busy.items():
             if other == ref:
-                self._slots[slot].interrupt(ref)
+                self._slots[slot].interrupt(ref, keep=keep)
 
     def _clean_up(self, ref: TaskRef) -> None:
         self.deliveries.forget(ref)

@@ -21,6 +21,7 @@ from worker.backoff import Backoff
 from worker.cache import ResourceCache
 from worker.client import CallFailed, SchedulerClient, Unreachable
 from worker.clock import Clock, SystemClock
+from worker.cloud.notices import SIGNALLED, Notice
 from worker.credentials import Renewal, WrongPin, save_certificate
 from worker.identity import Identity, NotJoined
 from worker.journal import Journal
@@ -38,6 +39,7 @@ from worker.state import AgentState, Limits
 from worker.supervisor import EXIT_BROKEN, EXIT_DENIED, EXIT_OK, Staff, Supervisor
 from worker.telemetry import ProgressBoard, configure_logging, logger
 from worker.uploads import Deliveries
+from worker.wiping import Wiper
 
 _log = logger("bootstrap")
 
@@ -54,7 +56,7 @@ def run(settings: WorkerSettings) -> int:
     configure_logging()
     prepare_environment(settings)
     inbox: Inbox = queue.SimpleQueue()
-    install_signals(inbox, child=settings.parent_pid > 0)
+    install_signals(inbox, child=settings.parent_pid > 0, batch=settings.cloud == "slurm")
     try:
         lock_data_folder(settings.data, settings.lock_wait_s)
         return work(settings, inbox, clock=SystemClock())
@@ -118,7 +120,8 @@ def identify(basis: Basis) -> Identity | None:
             delay_s = backoff.next_s(error.retry_after_s)
             _log.info("join_waits", reason=error.message, retry_s=round(delay_s, 2))
         with suppress(queue.Empty):
-            if basis.inbox.get(timeout=delay_s) is Command.LEAVE:
+            command = basis.inbox.get(timeout=delay_s)
+            if command is Command.LEAVE or isinstance(command, Notice):
                 return None
 
 
@@ -160,7 +163,8 @@ def assemble(basis: Basis, identity: Identity) -> Supervisor:
     cache = ResourceCache(
         settings.cache / "resources", bytes_max=settings.cache_max_bytes, download=client.download, extract=extract
     )
-    parts = Parts(clock, basis.inbox, scratch, journal, basis.registry, cache, logs, ProgressBoard())
+    wiper = Wiper(settings.wipe_after_s) if settings.wipe_after_s else None
+    parts = Parts(clock, basis.inbox, scratch, journal, basis.registry, cache, logs, ProgressBoard(), wiper)
     agent = Agent(parts, AgentState(limits_of(settings)), identity.worker)
     threads = max(1, basis.hello.capabilities.vcpus // settings.slots)
     pictures = PictureBoard(settings, client, clock)
@@ -183,17 +187,26 @@ def limits_of(settings: WorkerSettings) -> Limits:
         prefetch_hold_s=settings.prefetch_hold_s,
         fence_margin_s=settings.fence_margin_s,
         stuck_s=settings.stuck_s,
+        save_s=settings.save_s,
         backlog_max=settings.upload_backlog_max,
     )
 
 
-def install_signals(inbox: Inbox, *, child: bool) -> None:
-    """SIGTERM and SIGINT become commands. A child leaves Ctrl-C to its parent, which then sends SIGTERM."""
+def install_signals(inbox: Inbox, *, child: bool, batch: bool = False) -> None:
+    """SIGTERM and SIGINT become commands. A child leaves Ctrl-C to its parent, which then sends SIGTERM.
+
+    In a `batch` system both SIGTERM and the warning SIGUSR1 say that the job is about to be killed.
+    """
 
     def leave(_number: int, _frame: object) -> None:
         inbox.put(Command.LEAVE)  # SimpleQueue.put is safe inside a signal handler; locks are not
 
-    signal.signal(signal.SIGTERM, leave)
+    def heed(_number: int, _frame: object) -> None:
+        inbox.put(SIGNALLED)
+
+    if batch:
+        signal.signal(signal.SIGUSR1, heed)
+    signal.signal(signal.SIGTERM, heed if batch else leave)
     signal.signal(signal.SIGINT, _left_to_parent if child else leave)
 
 

@@ -14,7 +14,7 @@ import shutil
 import tempfile
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -125,6 +125,11 @@ class ResourceCache:
         with self._lock:
             self._added_bytes = total - freed
         return freed
+
+    def wipe(self, hashes: Iterable[str] | None = None) -> list[str]:
+        """Remove these resources, or all; returns those that are still in use and so stay."""
+        wanted = {sha256 for sha256, _, _ in self._stored()} if hashes is None else set(hashes)
+        return sorted(sha256 for sha256 in wanted if not self._evict(sha256))
 
     def _ensure(
         self,

@@ -22,6 +22,10 @@ class Clock(Protocol):
         """Seconds that only ever grow, from an arbitrary zero."""
         ...
 
+    def uptime(self) -> float:
+        """Seconds since the machine was started, the same for every process on it."""
+        ...
+
 
 class SystemClock:
     """The machine's own clocks."""
@@ -31,6 +35,10 @@ class SystemClock:
 
     def monotonic(self) -> float:
         return time.monotonic()
+
+    def uptime(self) -> float:
+        clock = getattr(time, "CLOCK_BOOTTIME", None)  # Linux; elsewhere monotonic time begins at the start, too
+        return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
 class ManualClock:
@@ -43,6 +51,9 @@ class ManualClock:
         return datetime.fromtimestamp(self._seconds, UTC)
 
     def monotonic(self) -> float:
+        return self._seconds
+
+    def uptime(self) -> float:
         return self._seconds
 
     def advance(self, seconds: float) -> None:

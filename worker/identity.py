@@ -68,6 +68,8 @@ def introduction(settings: WorkerSettings, capabilities: Capabilities) -> Worker
         pool=settings.pool,
         slots=settings.slots,
         protocol=PROTOCOL_VERSION,
+        instance=settings.instance,
+        intent=settings.intent,
         capabilities=capabilities,
         csr=signing_request(settings.data, settings.name) if settings.server.startswith("https://") else None,
     )

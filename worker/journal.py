@@ -76,6 +76,11 @@ class Journal:
                 if self._size > COMPACT_AT_BYTES:
                     self._compact()
 
+    def compact(self) -> None:
+        """Keep nothing on the disk of leases that are over: they name scenes and settings."""
+        with self._lock:
+            self._compact()
+
     def close(self) -> None:
         """Close the file."""
         with self._lock:

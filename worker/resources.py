@@ -9,8 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from scheduler.protocol.work import Lease, Scene
-from worker.cache import Entry, ResourceCache
+from worker.cache import Entry, ResourceCache, ResourceDamaged
+from worker.client import Refused
 from worker.runners.base import InputFile, RenderFailed
+from worker.telemetry import logger
+
+_log = logger("resources")
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,7 @@ class Prepared:
     manifest: Path | None
     """Of the bundle that the scene lies in; the bundle's files are beside it, in `tree`."""
     inputs: tuple[InputFile, ...]
+    resume: Path | None
     entries: ExitStack
 
     def release(self) -> None:
@@ -47,13 +52,32 @@ def prepare(lease: Lease, cache: ResourceCache, cancelled: threading.Event) -> P
             else _scene(lease.scene, cache, cancelled, keep)
         )
         inputs = tuple(InputFile(keep(cache.file(each.hash, each.name, cancelled)), each.meta) for each in lease.inputs)
-        return Prepared(scene_path, manifest, inputs, entries.pop_all())
+        resume = _resume(lease, cache, cancelled, keep)
+        return Prepared(scene_path, manifest, inputs, resume, entries.pop_all())
 
 
 def fetches(lease: Lease) -> bool:
     """Does the lease need anything from the farm's storage?"""
-    scene = lease.scene
-    return bool(scene.blob or scene.archive or scene.bundle or lease.inputs)
+    return bool(hashes(lease))
+
+
+def hashes(lease: Lease) -> list[str]:
+    """The resources in the farm's storage that the lease needs."""
+    inputs = [each.hash for each in (*lease.inputs, *([lease.resume] if lease.resume else []))]
+    return [each for each in (lease.scene.blob, lease.scene.archive, lease.scene.bundle, *inputs) if each]
+
+
+def _resume(
+    lease: Lease, cache: ResourceCache, cancelled: threading.Event, keep: Callable[[Entry], Path]
+) -> Path | None:
+    """The checkpoint of an earlier attempt. It saves time and is not needed: one that has gone is done without."""
+    if lease.resume is None:
+        return None
+    try:
+        return keep(cache.file(lease.resume.hash, lease.resume.name, cancelled))
+    except (Refused, ResourceDamaged) as error:
+        _log.warning("checkpoint_missing", task=lease.task, attempt=lease.attempt, reason=str(error))
+        return None
 
 
 def _scene(

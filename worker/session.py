@@ -68,6 +68,7 @@ class View:
     renewed_at: float | None
     lease_s: float
     draining: bool = False
+    leaving: bool = False
 
 
 class SessionPort(Protocol):
@@ -105,7 +106,8 @@ class Traffic:
     """What is on the wire and what was heard last. Guarded by the port's `changed`.
 
     `parked_want` is what the newest parked poll asks for, None when none is parked; `polls` counts parked polls, older
-    ones included; `sent` counts all syncs; `differs_since` is when the wish began to differ from what is parked.
+    ones included; `sent` counts all syncs; `differs_since` is when the wish began to differ from what is parked;
+    `told_leaving` says that the newest sync told that the worker is about to go.
     """
 
     next_sync_s: float
@@ -119,6 +121,7 @@ class Traffic:
     poll_after: float = float("-inf")
     renew_after: float = float("-inf")
     offline: bool = False
+    told_leaving: bool = False
     closing: bool = False
 
 
@@ -138,12 +141,15 @@ def poll_wait_s(view: View, traffic: Traffic, settle_s: float, now: float) -> fl
     """Seconds until a poll is to be parked. Never beside an exchange; a busy worker lets exchanges settle first.
 
     A parked poll is replaced when the wish has changed: at once if a slot idles, after a moment for a prefetched
-    lease (a report may come to travel with), and when things have settled if it asks for too much.
+    lease (a report may come to travel with), and when things have settled if it asks for too much; and at once when the
+    scheduler does not know yet that the worker is about to go.
     """
     if traffic.exchanging or traffic.polls >= POLLS_MAX:
         return IDLE_CHECK_S
     if now < traffic.poll_after:
         return traffic.poll_after - now
+    if view.leaving and not traffic.told_leaving:
+        return 0.0
     if traffic.parked_want is None:
         return 0.0 if view.want else max(0.0, traffic.last_reply_at + settle_s - now)
     if view.want == traffic.parked_want:
@@ -288,7 +294,9 @@ class Session:
 
     def _compose(self, *, reports: bool, wanted: int, wait_s: float) -> Outgoing:
         self._traffic.sent += 1
-        return self._port.compose(self._clock.monotonic(), reports=reports, wanted=wanted, wait_s=wait_s)
+        outgoing = self._port.compose(self._clock.monotonic(), reports=reports, wanted=wanted, wait_s=wait_s)
+        self._traffic.told_leaving = bool(outgoing.request.leaving)
+        return outgoing
 
     def _send(self, lane: Lane, outgoing: Outgoing, backoff: Backoff) -> tuple[float, SyncReply | None]:
         """One sync; returns how many seconds this lane must now be silent, and the answer if there was one."""

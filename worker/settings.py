@@ -11,7 +11,7 @@ import os
 import platform
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import platformdirs
@@ -22,6 +22,8 @@ SECRET_VARIABLES = (f"{ENVIRONMENT_PREFIX}JOIN", "OUTFIELD_TOKEN")
 """What a renderer, which runs an artist's scene, must not inherit."""
 
 GIB = 2**30
+
+Cloud = Literal["none", "gce", "aws", "slurm"]
 
 
 class SettingsInvalid(Exception):
@@ -70,6 +72,21 @@ class WorkerSettings(BaseModel):
     stop_s: float = Field(default=2.0, ge=0, description="time to return leases on a second signal")
     lock_wait_s: float = Field(default=10.0, ge=0, description="wait for the data folder of a worker that is leaving")
 
+    cloud: Cloud = Field(default="none", description="whose machine it is: none, gce, aws or slurm; never guessed")
+    instance: str = Field(default="", max_length=200, description="the machine's id at its provider")
+    intent: str = Field(default="", max_length=200, description="the order by which the machine was started")
+    metadata_url: str = Field(default="", description="the provider's metadata service; none: where it always is")
+    metadata_poll_s: float = Field(default=1.0, gt=0, le=60, description="how often it is asked for a notice")
+    notice_finish_s: float = Field(default=1.0, ge=0, description="what runs may still end for so long after a notice")
+    notice_leave_s: float = Field(default=25.0, gt=0, description="longest stay after a notice")
+    save_s: float = Field(default=4.0, gt=0, description="time to save what a stopped task has so far")
+    life_s: float = Field(default=0.0, ge=0, description="longest life of the machine (slurm: of the job); 0: no limit")
+    life_lead_s: float = Field(default=120.0, ge=0, description="no new work so long before the end of life")
+    life_margin_s: float = Field(default=45.0, ge=0, description="gone so long before the end of life")
+    wipe_after_s: float = Field(
+        default=0.0, ge=0, description="a job's content is removed so long after its last task here; 0: kept"
+    )
+
     connect_timeout_s: float = Field(default=5.0, gt=0, description="reaching the scheduler")
     read_timeout_s: float = Field(default=15.0, gt=0, description="its answer, beyond what a poll waits")
     file_timeout_s: float = Field(default=60.0, gt=0, description="silence while a file travels")
@@ -105,6 +122,13 @@ class WorkerSettings(BaseModel):
         parts = urlsplit(value)
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
             raise ValueError("it must be a URL such as http://scheduler:8000")
+        return value.rstrip("/")
+
+    @field_validator("metadata_url")
+    @classmethod
+    def _is_metadata_url(cls, value: str) -> str:
+        if value and urlsplit(value).scheme != "http":
+            raise ValueError("it must be a URL such as http://169.254.169.254")
         return value.rstrip("/")
 
     @property

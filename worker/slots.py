@@ -12,7 +12,7 @@ import re
 import threading
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -66,29 +66,39 @@ class Bench:
     threads_per_slot: int
 
 
+@dataclass(frozen=True)
+class Brake:
+    """How a task is stopped: `cancelled` asks it to, `keep` says that what it has so far is wanted."""
+
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    keep: threading.Event = field(default_factory=threading.Event)
+
+
 class Slot:
     """One slot: give it a lease with `start`, stop it with `interrupt`."""
 
     def __init__(self, number: int, bench: Bench, listener: SlotListener) -> None:
         self.number = number
         self._bench, self._listener = bench, listener
-        self._leases: queue.SimpleQueue[tuple[Lease, threading.Event] | None] = queue.SimpleQueue()
+        self._leases: queue.SimpleQueue[tuple[Lease, Brake] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._events: dict[TaskRef, threading.Event] = {}
+        self._brakes: dict[TaskRef, Brake] = {}
 
     def start(self, lease: Lease) -> None:
         """Run this lease next."""
-        event = threading.Event()
+        brake = Brake()
         with self._lock:
-            self._events[ref_of(lease)] = event
-        self._leases.put((lease, event))
+            self._brakes[ref_of(lease)] = brake
+        self._leases.put((lease, brake))
 
-    def interrupt(self, ref: TaskRef) -> None:
-        """Ask the task to stop; does nothing when it has ended."""
+    def interrupt(self, ref: TaskRef, *, keep: bool = False) -> None:
+        """Ask the task to stop, and with `keep` to save what it has; does nothing when it has ended."""
         with self._lock:
-            event = self._events.get(ref)
-        if event is not None:
-            event.set()
+            brake = self._brakes.get(ref)
+        if brake is not None:
+            if keep:
+                brake.keep.set()
+            brake.cancelled.set()
 
     def close(self) -> None:
         """End the thread after the present task."""
@@ -97,14 +107,14 @@ class Slot:
     def loop(self) -> None:
         """The slot's thread."""
         while (next_one := self._leases.get()) is not None:
-            lease, cancelled = next_one
+            lease, brake = next_one
             ref = ref_of(lease)
-            ended = self._execute(lease, cancelled)
+            ended = self._execute(lease, brake)
             with self._lock:
-                self._events.pop(ref, None)
+                self._brakes.pop(ref, None)
             self._listener.ended(self.number, ref, ended)
 
-    def _execute(self, lease: Lease, cancelled: threading.Event) -> Ended:
+    def _execute(self, lease: Lease, brake: Brake) -> Ended:
         """Run the lease; whatever is raised becomes a verdict."""
         started = self._bench.clock.monotonic()
 
@@ -113,13 +123,16 @@ class Slot:
             return Ended(seconds, failed=failure(lease, kind, message, seconds=seconds, exit_code=exit_code))
 
         try:
-            files = self._render(lease, cancelled)
-        except (RenderCancelled, FetchCancelled):
+            files = self._render(lease, brake)
+        except RenderCancelled as stopped:
+            saved = () if stopped.saved is None else (stopped.saved,)
+            return Ended(self._seconds(started), saved, cancelled=True)
+        except FetchCancelled:
             return Ended(self._seconds(started), cancelled=True)
         except RenderFailed as error:
             return ended(error.failure, error.message, error.exit_code)
         except (UnsafeArchive, UnsafeBundle) as error:
-            cancelled_too = cancelled.is_set()
+            cancelled_too = brake.cancelled.is_set()
             return Ended(self._seconds(started), cancelled=True) if cancelled_too else ended("user", error.message)
         except (CallFailed, UnknownRenderer, ResourceDamaged) as error:
             return ended("infra", f"The task could not begin: {error}")
@@ -133,11 +146,11 @@ class Slot:
     def _seconds(self, started: float) -> float:
         return self._bench.clock.monotonic() - started
 
-    def _render(self, lease: Lease, cancelled: threading.Event) -> Sequence[Produced]:
+    def _render(self, lease: Lease, brake: Brake) -> Sequence[Produced]:
         ref = ref_of(lease)
         runner = self._bench.registry.get(lease.renderer)
         folder = self._bench.scratch.make(ref)
-        prepared = prepare(lease, self._bench.cache, cancelled)
+        prepared = prepare(lease, self._bench.cache, brake.cancelled)
         easel = self._bench.pictures.easel(ref, lease.secret)
         try:
             work = Work(
@@ -146,14 +159,16 @@ class Slot:
                 scene_path=prepared.scene_path,
                 manifest=prepared.manifest,
                 inputs=prepared.inputs,
+                resume=prepared.resume,
                 slot=self.number,
                 threads=self._bench.threads_per_slot,
             )
             reporter = Reporter(
                 progress=lambda progress, note: self._bench.progress.put(ref, progress, note),
                 log=_lines_to(self._bench.logs, lease),
-                cancelled=cancelled,
+                cancelled=brake.cancelled,
                 picture=easel,
+                keep=brake.keep,
             )
             self._listener.running(ref)
             return checked(runner.run(work, reporter), folder)

@@ -92,6 +92,7 @@ class Spool:
         (folder / "spool.sqlite").chmod(0o600)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
+        self._db.execute("PRAGMA secure_delete=ON")
         self._db.execute(SCHEMA)
         self._sweep()
 
@@ -130,6 +131,11 @@ class Spool:
         with self._lock:
             self._db.execute("DELETE FROM finished WHERE task=? AND attempt=?", (ref.task, ref.attempt))
         shutil.rmtree(self._place(ref), ignore_errors=True)
+
+    def scrub(self) -> None:
+        """Keep nothing on the disk of work that was delivered: removed rows are overwritten, their log is cut."""
+        with self._lock:
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def full(self) -> bool:
         """Is a limit reached? Then no work should be asked for."""

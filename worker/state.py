@@ -51,6 +51,7 @@ class Limits:
     prefetch_hold_s: float = 15.0
     fence_margin_s: float = 2.0
     stuck_s: float = 60.0
+    save_s: float = 4.0
     backlog_max: int = 8
 
 
@@ -78,7 +79,8 @@ class Held:
 @dataclass(frozen=True)
 class AgentState:
     """Everything that decisions depend on. `busy` maps a slot to the attempt its thread is in, `slot_jobs` to the job
-    it ran last; `last_task_s` is how long the last finished task took (none: nothing has finished yet)."""
+    it ran last; `last_task_s` is how long the last finished task took (none: nothing has finished yet); `leaving` is
+    what the scheduler is told of why the worker goes."""
 
     limits: Limits
     held: Mapping[TaskRef, Held] = field(default_factory=dict[TaskRef, Held])
@@ -90,11 +92,13 @@ class AgentState:
     blocked: str = ""
     last_task_s: float | None = None
     leave_by: float | None = None
+    leaving: str = ""
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a runner's call ended: files when it succeeded, else whose fault it was; `cancelled` when it was stopped."""
+    """How a runner's call ended: files when it succeeded, else whose fault it was; `cancelled` when it was stopped, and
+    then its file is a checkpoint, if there is one."""
 
     seconds: float
     files: tuple[Produced, ...] = ()

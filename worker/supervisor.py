@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from worker.agent import Agent, Command, Parts
 from worker.cache import FetchCancelled
 from worker.client import CallFailed, SchedulerClient, Unreachable
+from worker.cloud.notices import Notice
+from worker.cloud.watching import watchers
 from worker.identity import Identity, NotJoined
 from worker.pictures import PictureBoard
 from worker.probe import load_share
@@ -27,6 +29,7 @@ from worker.slots import Slot
 from worker.spool import Spool
 from worker.state import Phase, ref_of
 from worker.telemetry import logger
+from worker.tenancy import Tenancy, wipe_loop
 from worker.uploads import Deliveries
 
 TICK_S = 0.25
@@ -75,6 +78,7 @@ class Supervisor:
         self._exit: int | None = None
         self._end_by: float | None = None
         self._disk_at = self._rejoin_at = float("-inf")
+        self._tenancy = Tenancy(settings, parts, staff.agent)
 
     def run(self) -> int:
         """Work until there is a reason to go; returns the exit code."""
@@ -86,7 +90,7 @@ class Supervisor:
         self._shut_down()
         return EXIT_OK if self._exit is None else self._exit
 
-    def spawn(self, name: str, loop: Callable[[], None]) -> None:
+    def spawn(self, name: str, loop: Callable[[], None], *, waited_for: bool = True) -> None:
         """A thread whose breaking ends the worker in order, instead of leaving it half alive."""
 
         def guarded() -> None:
@@ -98,11 +102,18 @@ class Supervisor:
                     self._parts.inbox.put(Command.BROKEN)
 
         thread = threading.Thread(target=guarded, name=name, daemon=True)
-        self._threads.append(thread)
+        if waited_for:
+            self._threads.append(thread)
         thread.start()
 
     def _start(self) -> None:
         staff = self.staff
+        wiper = self._parts.wiper
+        if wiper is not None:
+            self._parts.cache.wipe()  # nobody knows any more whose content it is
+            self.spawn("wipe", lambda: wipe_loop(wiper, self._parts, staff.agent, staff.spool, self._closing))
+        for name, loop in watchers(self._settings, self._parts.inbox.put, self._closing).items():
+            self.spawn(name, loop, waited_for=False)  # one may be parked at the metadata server for a minute
         self._look_at_machine(self._now())  # before the first lane asks for work
         for number, slot in staff.slots.items():
             self.spawn(f"slot-{number}", slot.loop)
@@ -115,9 +126,11 @@ class Supervisor:
         self.spawn("pictures", staff.pictures.loop)
         self.spawn("warm", self._warm_loop)
 
-    def _obey(self, command: Command) -> None:
+    def _obey(self, command: Command | Notice) -> None:
         agent = self.staff.agent
         match command:
+            case Notice():
+                self._tenancy.heed(command)
             case Command.LEAVE:
                 self._signals += 1
                 if self._signals > 1:
@@ -137,6 +150,7 @@ class Supervisor:
     def _tick(self) -> None:
         agent, now = self.staff.agent, self._now()
         agent.tick()
+        self._tenancy.tick(now)
         self.staff.deliveries.tick(now, online=agent.online)
         if not agent.online:
             self.staff.deliveries.save()
@@ -157,10 +171,13 @@ class Supervisor:
         agent = self.staff.agent
         if agent.gone():
             return True
-        leaving = self._signals > 0 or self._orphaned or self._exit is not None
-        if leaving and self._end_by is None and not agent.rendering():
-            self._end_by = self._now() + self._settings.flush_s
-        return self._end_by is not None and self._now() >= self._end_by
+        tenancy, now = self._tenancy, self._now()
+        if tenancy.end_by is not None and now >= tenancy.end_by:
+            return True
+        leaving = self._signals > 0 or self._orphaned or self._exit is not None or tenancy.leaving
+        if leaving and self._end_by is None and not tenancy.hurried and not agent.rendering():
+            self._end_by = now + self._settings.flush_s
+        return self._end_by is not None and now >= self._end_by
 
     def _end(self, code: int) -> None:
         """Go at once, with this exit code."""
@@ -240,6 +257,8 @@ class Supervisor:
         for thread in self._threads:
             thread.join(JOIN_THREADS_S)
         staff.agent.abandon_scratch()
+        if self._parts.wiper is not None:
+            self._parts.cache.wipe()
         staff.client.close()
         staff.spool.close()
         self._parts.journal.close()

@@ -114,16 +114,17 @@ def on_tick(state: AgentState, now: float) -> Step:
             step = step.then(_returned(step.state, ref, "it waited too long for a slot"))
     if state.mode is Mode.LEAVING and state.leave_by is not None and now >= state.leave_by:
         for ref in _running(step.state):
-            step = step.then(_halted(step.state, ref, Halt.PREEMPTED, now))
+            step = step.then(_halted(step.state, ref, Halt.PREEMPTED, now, keep=True))
     return step
 
 
-def on_leave(state: AgentState, now: float, drain_s: float) -> Step:
-    """Asked to go (SIGTERM): nothing new, waiting leases go back, what runs may finish for `drain_s`."""
+def on_leave(state: AgentState, now: float, drain_s: float, why: str = "") -> Step:
+    """Asked to go (SIGTERM, a provider's notice): nothing new, waiting leases go back, what runs may finish for
+    `drain_s`. Then it is stopped, and goes back with what it has so far where its runner can save that."""
     if state.mode is Mode.STOPPING:
         return Step(state)
     leave_by = now + drain_s if state.leave_by is None else min(state.leave_by, now + drain_s)
-    step = Step(replace(state, mode=Mode.LEAVING, leave_by=leave_by))
+    step = Step(replace(state, mode=Mode.LEAVING, leave_by=leave_by, leaving=why or state.leaving))
     return step.then(_return_queued(step.state, "the worker is leaving"))
 
 
@@ -134,6 +135,9 @@ def on_stop(state: AgentState, now: float) -> Step:
     for ref in _running(step.state):
         step = step.then(_halted(step.state, ref, Halt.PREEMPTED, now))
         step = step.then(_returned(step.state, ref, "the worker is stopping"))
+    for ref, held in step.state.held.items():
+        if held.phase is Phase.PUBLISHING and held.halt is Halt.PREEMPTED:  # a checkpoint that will not arrive in time
+            step = step.then(_returned(step.state, ref, "the worker is stopping"))
     return step
 
 
@@ -142,7 +146,7 @@ def _settled(state: AgentState, ref: TaskRef, held: Held, ended: Ended, now: flo
     if held.halt is Halt.CANCELLED:
         return on_dropped(state, ref, "cancelled")
     report = verdict(held, ended)
-    files = ended.files if report.outcome == "done" else ()
+    files = ended.files if report.outcome in ("done", "returned") else ()
     publishing = replace(held, phase=Phase.PUBLISHING, slot=None, since=now)
     return Step(_put(state, ref, publishing), (Publish(held.lease, report, files),))
 
@@ -180,13 +184,13 @@ def _cancelled(state: AgentState, ref: TaskRef, now: float) -> Step:
     return Step(_put(state, ref, replace(held, late=True)))
 
 
-def _halted(state: AgentState, ref: TaskRef, halt: Halt, now: float) -> Step:
+def _halted(state: AgentState, ref: TaskRef, halt: Halt, now: float, *, keep: bool = False) -> Step:
     """Interrupt once; a cancel outranks an earlier reason, because then nothing may be reported."""
     held = state.held[ref]
     if held.halt is not None and halt is not Halt.CANCELLED:
         return Step(state)
     halted_at = held.halted_at if held.halt is not None else now
-    return Step(_put(state, ref, replace(held, halt=halt, halted_at=halted_at)), (Interrupt(ref, halt),))
+    return Step(_put(state, ref, replace(held, halt=halt, halted_at=halted_at)), (Interrupt(ref, halt, keep),))
 
 
 def _drained(state: AgentState, drain: bool, sent_at: float) -> Step:
@@ -232,7 +236,8 @@ def _overdue(state: AgentState, ref: TaskRef, held: Held, now: float) -> Step:
     if held.halt is None:
         overdue = now - held.since >= held.lease.timeout_s
         return _halted(state, ref, Halt.TIMEOUT, now) if overdue else Step(state)
-    if now - held.halted_at < state.limits.stuck_s:
+    patience_s = state.limits.save_s if held.halt is Halt.PREEMPTED else state.limits.stuck_s
+    if now - held.halted_at < patience_s:
         return Step(state)
     if held.halt is Halt.CANCELLED:
         return Step(_without(state, ref), (Abandon(ref), Forget(ref, "cancelled, but it does not stop")))

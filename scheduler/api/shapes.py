@@ -229,6 +229,7 @@ class WorkerShape(Shape):
     running: list[RunningShape]
     load: float | None
     blocked: str
+    leaving: str
     owner: str
     rating: float | None
     rated_at: str | None

@@ -74,6 +74,20 @@ BENCHES = (
     *_verbs(COMMANDS, "bench_worker", worker="Measure the power of this machine as a worker."),
 )
 
+_DEPLOY = "scheduler.cli.deploy"
+DEPLOY_AWS = "Make a network, roles, a bucket and a launch template at Amazon for a pool of workers."
+DEPLOY_GCE = "Make a network, accounts, a bucket and an instance template at Google Cloud for a pool of workers."
+TEARDOWN_AWS = "Remove from Amazon everything that `deploy aws` has made; a bucket that is not empty stays."
+TEARDOWN_GCE = "Remove from Google Cloud everything that `deploy gce` has made; a bucket that is not empty stays."
+DEPLOY = (
+    ("aws", Place(f"{_DEPLOY}:deploy_aws", DEPLOY_AWS, COMMANDS)),
+    ("gce", Place(f"{_DEPLOY}:deploy_gce", DEPLOY_GCE, COMMANDS)),
+)
+TEARDOWN = (
+    ("aws", Place(f"{_DEPLOY}:teardown_aws", TEARDOWN_AWS, COMMANDS)),
+    ("gce", Place(f"{_DEPLOY}:teardown_gce", TEARDOWN_GCE, COMMANDS)),
+)
+
 VERBS: Places = (
     *_verbs(
         FARM,
@@ -136,4 +150,6 @@ VERBS: Places = (
     *_group(ADMIN, "addons", "Add-ons for artists' programs.", ADDONS),
     *_group(ADMIN, "shotgrid", "Production's tracker.", SHOTGRID),
     *_group(ADMIN, "bench", "Measure this machine.", BENCHES),
+    *_group(ADMIN, "deploy", "Make what a farm needs at a cloud provider.", DEPLOY),
+    *_group(ADMIN, "teardown", "Remove what `deploy` has made.", TEARDOWN),
 )

@@ -80,6 +80,8 @@ def worker_row(worker: Mapping[str, Any], when: Callable[[str | None], str]) -> 
 def _show_details(cli: Cli, worker: Mapping[str, Any]) -> None:
     has = worker["capabilities"]
     details: dict[str, Any] = has.get("details", {})
+    if worker["leaving"]:
+        cli.output.fields([("is leaving", worker["leaving"])])
     if worker["blocked"]:
         cli.output.fields([("takes no work", worker["blocked"])])
     cli.output.fields([("tags", has.get("tags")), *sorted(details.items())])

@@ -163,11 +163,11 @@ TASK_MEANING: Mapping[TaskStatus, str] = {
 
 ATTEMPT_MEANING: Mapping[AttemptStatus, str] = {
     AttemptStatus.LEASED: "A worker holds the lease.",
-    AttemptStatus.PUBLISHING: "Its files are staged; the scheduler verifies and publishes them.",
+    AttemptStatus.PUBLISHING: "Its files are staged; the scheduler verifies and publishes them or keeps a checkpoint.",
     AttemptStatus.SUCCEEDED: "Its output is the task's output.",
     AttemptStatus.FAILED: "It ended in an error, or its output was not what was asked for.",
     AttemptStatus.LOST: "The worker was not heard of in time. Its result still counts until the task is leased again.",
-    AttemptStatus.RETURNED: "The worker gave the lease back unharmed.",
+    AttemptStatus.RETURNED: "The worker gave the lease back unharmed, perhaps with a checkpoint.",
     AttemptStatus.CANCELED: "Stopped because its job was canceled.",
 }
 
@@ -242,6 +242,8 @@ ATTEMPT_TRANSITIONS: Mapping[tuple[AttemptStatus, AttemptEvent], AttemptStatus] 
     (AttemptStatus.LEASED, AttemptEvent.CANCEL): AttemptStatus.CANCELED,
     (AttemptStatus.PUBLISHING, AttemptEvent.SUCCEED): AttemptStatus.SUCCEEDED,
     (AttemptStatus.PUBLISHING, AttemptEvent.FAIL): AttemptStatus.FAILED,
+    # What it has handed over is a checkpoint, which the next attempt goes on from.
+    (AttemptStatus.PUBLISHING, AttemptEvent.RETURN): AttemptStatus.RETURNED,
     (AttemptStatus.PUBLISHING, AttemptEvent.CANCEL): AttemptStatus.CANCELED,
     # The worker is back, still at work, and nobody else has taken the task.
     (AttemptStatus.LOST, AttemptEvent.RECLAIM): AttemptStatus.LEASED,

@@ -14,7 +14,9 @@ FailureClass = Literal["user", "infra", "licence", "preempted", "lost"]
 """Whose fault a failure is; only `user` spends the job's `max_attempts`."""
 
 WorkKind = Literal["render", "merge"]
-OutputKind = Literal["frame", "partial"]
+OutputKind = Literal["frame", "partial", "checkpoint"]
+"""A `checkpoint` is what a task that was stopped half-way has so far; the next attempt goes on from it."""
+
 Outcome = Literal["done", "failed", "returned"]
 
 DIRECT_HEADER = "X-Outfield-Direct"
@@ -93,6 +95,8 @@ class Lease(msgspec.Struct, omit_defaults=True):
     """For a merge: does it make the frame (True) or a partial for the next level (False)?"""
     partial: bool = False
     """For a render: is the output a partial for a merge (True) or the frame itself (False)?"""
+    resume: Input | None = None
+    """What an earlier attempt has saved of the task; a worker that cannot use it begins anew."""
     timeout_s: float = 3600.0
     lease_s: float = 20.0
     direct: bool = False
@@ -123,7 +127,8 @@ class OutputFile(msgspec.Struct, omit_defaults=True):
 
 
 class Report(msgspec.Struct, omit_defaults=True):
-    """How an attempt ended. `returned` hands the lease back unharmed (drain, shutdown)."""
+    """How an attempt ended. `returned` hands the lease back unharmed (drain, shutdown, pre-emption), with a checkpoint
+    among `files` where there is one."""
 
     task: int
     attempt: int
@@ -151,6 +156,9 @@ class SyncRequest(msgspec.Struct, omit_defaults=True):
 
     blocked: str = ""
     """Why the worker takes no work at present, in words for people (its disk is full); empty: it does."""
+
+    leaving: str = ""
+    """Why the worker is about to go for good, in words for people (the provider takes the machine back)."""
 
 
 class Ack(msgspec.Struct, omit_defaults=True):

@@ -9,6 +9,7 @@ from scheduler.backends.base import Instance, LaunchOrder, Notice, NoticeKind
 from scheduler.domain.instances import STALE_INTENT_S
 from scheduler.domain.start_up import Boot, start_up_script
 from scheduler.domain.states import InstanceEvent, IntentEvent, IntentStatus
+from scheduler.service.booting import dead_idle_s
 from scheduler.service.identity import Identity
 from scheduler.service.ledger import Ledger
 from scheduler.service.recording import Record
@@ -86,6 +87,7 @@ class Asking:
                 ca_pin=self._desk.ca_pin,
                 cloud=settings.backend if settings.backend in WATCHED_CLOUDS else "none",
                 power_off=settings.backend in MACHINES_OF_OUR_OWN,
+                idle_s=dead_idle_s(settings),
             )
         )
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import sqlalchemy
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from scheduler.domain.estimating import work_kind
@@ -46,6 +47,8 @@ class Delivery:
     kind: str
     worth: float
     """Frames that the task is worth: 10 for a chunk of ten, 1/16 for one of sixteen tiles."""
+    resumed: bool = False
+    """The attempt went on from what an earlier one had saved."""
 
     @property
     def from_site(self) -> bool:
@@ -58,11 +61,18 @@ class Delivery:
         return f"{self.task}.{self.attempt}"
 
 
+_EARLIER = aliased(Attempt)
+_SAVED = (
+    sqlalchemy.exists()
+    .where(col(_EARLIER.task_id) == Task.id, col(_EARLIER.attempt) < Task.attempt)
+    .where(col(_EARLIER.status) == AttemptStatus.RETURNED, col(_EARLIER.manifest).is_not(None))
+)
+
 _DELIVERED = (
     sqlalchemy.select(
         *(col(Task.secret), col(Task.worker), col(Task.job_id), col(Task.feeds), col(Task.frames)),
         *(col(Task.tile), col(Task.slice), col(Step.kind), col(Step.final), col(Job.project), col(Job.shot)),
-        *(col(Attempt.seconds), col(Attempt.manifest)),
+        *(col(Attempt.seconds), col(Attempt.manifest), _SAVED.label("resumed")),
         *(col(Job.renderer), col(Job.format), col(Job.settings), col(Job.output), col(Job.scene)),
     )
     .join(Attempt, sqlalchemy.and_(col(Attempt.task_id) == Task.id, col(Attempt.attempt) == Task.attempt))
@@ -101,6 +111,7 @@ def load_delivery(farm: Farm, task: int, attempt: int) -> Delivery | None:
         facts=job_facts(found.job_id, found.project, found.renderer, found.scene, found.shot),
         kind=kind,
         worth=frames_of(kind, found.frames, found.tile, found.slice),
+        resumed=bool(found.resumed),
         files=tuple(msgspec.json.decode(found.manifest or "[]", type=list[OutputFile])),
     )
 

@@ -159,7 +159,7 @@ def _release(
 
 
 def give_back(tx: Transaction, ledger: Ledger, report: Report) -> bool:
-    """The worker returns the lease unharmed: nobody pays for it."""
+    """The worker returns the lease unharmed: nobody pays for it. What it delivered as a checkpoint stays in its row."""
     current = _current(tx, report)
     if current is None or current.status != TaskStatus.LEASED.value:
         return False
@@ -169,12 +169,16 @@ def give_back(tx: Transaction, ledger: Ledger, report: Report) -> bool:
         return False
     ledger.move(current.step, TaskStatus.LEASED, TaskStatus.READY)
     ledger.end_lease(report.task, report.attempt)
-    status = AttemptStatus.RETURNED.value
-    tx.run(
-        hot.ATTEMPT_ENDED,
-        (status, ledger.now_s, report.seconds, None, report.message or None, None, report.task, report.attempt),
-    )
+    status, message = AttemptStatus.RETURNED.value, report.message[:MESSAGE_MAX] or None
+    failure = report.failure if report.failure == FailureClass.PREEMPTED.value else None
+    ended = (status, ledger.now_s, report.seconds, failure, message, None, report.task, report.attempt)
+    tx.run(hot.ATTEMPT_ENDED, ended)
     return True
+
+
+def is_checkpoint(report: Report) -> bool:
+    """Does the report hand over a checkpoint, and the lease with it?"""
+    return report.outcome == "returned" and [file.kind for file in report.files] == ["checkpoint"]
 
 
 def reclaim(tx: Transaction, ledger: Ledger, worker: str, task: int, attempt: int) -> tuple[int, int] | None:

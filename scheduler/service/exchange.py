@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from scheduler.domain.states import TaskStatus
 from scheduler.protocol.work import Ack, Input, Lease, Report, SampleSlice, Scene, Tile
 from scheduler.routing.machines import Needs
-from scheduler.service.ending import Fence, complete, deliver, fail, give_back
+from scheduler.service.ending import Fence, complete, deliver, fail, give_back, is_checkpoint
 from scheduler.service.ledger import Ledger
 from scheduler.service.plan import StepCard
 from scheduler.store import hot
@@ -103,7 +103,7 @@ class Exchange:
         if report.outcome == "done" and not report.files and report.task in self.fileless:
             fence = Fence(report.task, report.attempt, report.secret)
             ok = complete(tx, self.ledger, fence, seconds=report.seconds, doubted=self.doubted)
-        elif report.outcome == "done":
+        elif report.outcome == "done" or is_checkpoint(report):
             ok = deliver(tx, self.ledger, report)
             if ok:
                 self.delivered.append((report.task, report.attempt))
@@ -130,6 +130,7 @@ class Exchange:
             lease.partial = feeds is not None
             lease.direct = self.direct
             lease.inputs = _inputs(tx, int(task)) if card.kind == "merge" else []
+            lease.resume = _checkpoint(tx, int(task)) if attempt > 1 and card.kind == "render" else None
             self.granted.append(Granted(lease, card.step, card.job, card.needs))
         self.ledger.move(card.step, TaskStatus.READY, TaskStatus.LEASED, len(rows))
 
@@ -161,6 +162,15 @@ def _tile(text: str | None) -> Tile | None:
 
 def _slice(text: str | None) -> SampleSlice | None:
     return None if text is None else SampleSlice(*(int(part) for part in text.split(",")))
+
+
+def _checkpoint(tx: Transaction, task: int) -> Input | None:
+    """What the latest attempt that was stopped half-way has saved. Asked of tasks that were tried before alone."""
+    rows = tx.rows(hot.CHECKPOINT, (task,))
+    if not rows:
+        return None
+    file = json.loads(rows[0][0])[0]
+    return Input(file["hash"], file["size"], file["name"], file.get("meta", {}))
 
 
 def _inputs(tx: Transaction, task: int) -> list[Input]:

@@ -22,7 +22,7 @@ from scheduler.service.ledger import Ledger
 from scheduler.service.live import LiveLease, LiveWorker
 from scheduler.service.planning import load_needs
 from scheduler.service.rationing import Rationing
-from scheduler.service.registering import worker_event
+from scheduler.service.registering import leave_or_stay, worker_event
 from scheduler.store.writer import Transaction
 
 WAIT_MAX_S = 60.0
@@ -32,7 +32,7 @@ WANT_MAX = 256
 """Leases that one call may take."""
 
 BLOCKED_MAX = 300
-"""Characters that are kept of a worker's reason for taking no work."""
+"""Characters that are kept of a worker's reason for taking no work, or for leaving."""
 
 STEPS_TRIED_MAX = 32
 """Steps that one call may look into."""
@@ -96,6 +96,9 @@ class Leasing:
             if lease is not None and lease.attempt == running.attempt and lease.worker == worker.id:
                 lease.renewed_s = now_s
                 lease.progress, lease.note = running.progress, running.note
+        if request.leaving != worker.leaving:
+            worker.leaving = request.leaving[:BLOCKED_MAX]
+            await self._farm.change(lambda tx, ledger: leave_or_stay(tx, ledger, worker))
         if worker.status is WorkerStatus.LOST:
             event = WorkerEvent.RETURN_DRAINING if worker.drain else WorkerEvent.RETURN
             if may(WORKER_TRANSITIONS, worker.status, event):

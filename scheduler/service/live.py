@@ -61,6 +61,8 @@ class LiveWorker:
     load: float = 0.0
     blocked: str = ""
     """Why it takes no work at present, as it says itself."""
+    leaving: str = ""
+    """Why it is about to go for good, as it says itself."""
     rating: float | None = None
     """Its measured power: 1 is the reference machine's; None: nobody has measured it."""
     canary_at: float | None = None

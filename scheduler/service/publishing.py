@@ -21,7 +21,7 @@ from scheduler.protocol.work import FailureClass, OutputFile, Report
 from scheduler.scenes.outputs import frame_path
 from scheduler.service.committing import Committer, NotAsAsked
 from scheduler.service.delivery import Delivery, load_delivery
-from scheduler.service.ending import Fence, complete, fail
+from scheduler.service.ending import Fence, complete, fail, give_back
 from scheduler.service.farm import Farm
 from scheduler.service.homecoming import settle_parts
 from scheduler.service.learning import Estimator
@@ -118,6 +118,9 @@ class Publisher:
             await self._committer.forget(delivery)
 
     async def _publish_delivery(self, delivery: Delivery) -> None:
+        if [file.kind for file in delivery.files] == ["checkpoint"]:
+            await self._keep(delivery)
+            return
         self._check_manifest(delivery)
         if not delivery.files:
             await self._finish(delivery, [], None)
@@ -164,6 +167,34 @@ class Publisher:
         failure: FailureClass = "infra" if verdict.code in INFRA_CODES else "user"
         raise NotAsAsked(f"Frame {file.frame}: {verdict.message}", failure)
 
+    async def _keep(self, delivery: Delivery) -> None:
+        """A task that was stopped half-way: keep what it has, and give the lease back. What cannot be kept is lost."""
+        kept: dict[str, Any] | None = None
+        try:
+            await self._committer.bring(delivery, delivery.files[0])
+            kept = await self._committer.adopt(delivery, delivery.files[0])
+        except NotAsAsked as error:
+            log.warning("checkpoint.lost", task=delivery.task, attempt=delivery.attempt, reason=error.message)
+        words = "The worker had to leave; what it had rendered is kept." if kept else "The worker had to leave."
+        report = Report(
+            delivery.task, delivery.attempt, delivery.secret, "returned",
+            failure="preempted", message=words, seconds=delivery.seconds,
+        )  # fmt: skip
+
+        def change(tx: Transaction, ledger: Ledger) -> None:
+            if not give_back(tx, ledger, report):
+                return
+            if kept is None:
+                tx.run(hot.FORGET_CHECKPOINT, (delivery.task, delivery.attempt))
+                return
+            tx.session.merge(_blob_row(kept, ledger.now_s))
+            ledger.event(
+                tx, "task.saved", job=delivery.job, task=delivery.task, attempt=delivery.attempt,
+                worker=delivery.worker, size=kept["size"], done=kept["meta"].get("done"),
+            )  # fmt: skip
+
+        await self._farm.change(change)
+
     async def _finish(self, delivery: Delivery, rows: list[Placed], output: dict[str, Any] | None) -> None:
         """The task succeeds, behind the fence; its frames are recorded in the same transaction."""
 
@@ -186,6 +217,8 @@ class Publisher:
         if not await self._farm.change(change):
             log.info("publishing.stale", task=delivery.task, attempt=delivery.attempt)
             return
+        if delivery.resumed:
+            return  # it did a part of the work: its time says nothing of the next task's
         worker = self._farm.live.workers.get(delivery.worker or "")
         rating = worker.rating if worker is not None else None
         self._estimator.note(delivery.facts, delivery.kind, delivery.worth, delivery.seconds, rating)

@@ -152,6 +152,16 @@ async def _set_drain(farm: Farm, worker_id: str, *, drain: bool) -> None:
     farm.live.wake(worker_id)
 
 
+def leave_or_stay(tx: Transaction, ledger: Ledger, worker: LiveWorker) -> None:
+    """The worker says that it is about to go for good and why, or that it is here after all."""
+    if worker.leaving:
+        ledger.event(tx, "worker.leaving", worker=worker.id, name=worker.name, pool=worker.pool, reason=worker.leaving)
+    event = WorkerEvent.DRAIN if worker.leaving else WorkerEvent.ENABLE
+    stays_drained = worker.drain and not worker.leaving
+    if not stays_drained and may(WORKER_TRANSITIONS, worker.status, event):
+        worker_event(tx, ledger, worker.id, event)
+
+
 def worker_event(tx: Transaction, ledger: Ledger, worker_id: str, event: WorkerEvent) -> WorkerStatus:
     """One transition of a worker, with its event.
 

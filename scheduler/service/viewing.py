@@ -105,6 +105,7 @@ def worker_view(farm: Farm, row: Worker) -> dict[str, Any]:
         "running": _running(live),
         "load": live.load if live else None,
         "blocked": live.blocked if live else "",
+        "leaving": live.leaving if live else "",
         "owner": row.owner,
         "rating": row.rating,
         "rated_at": iso(row.rated_at),

@@ -128,6 +128,15 @@ JOB_MOVE = Query(
 
 INPUTS = Query("SELECT id, output FROM task WHERE feeds = ? AND status = 'SUCCEEDED' ORDER BY id")
 
+CHECKPOINT = Query(
+    """
+    SELECT manifest FROM attempt WHERE task_id = ? AND status = 'RETURNED' AND manifest IS NOT NULL
+    ORDER BY attempt DESC LIMIT 1
+    """
+)
+
+FORGET_CHECKPOINT = Query("UPDATE attempt SET manifest = NULL WHERE task_id = ? AND attempt = ?")
+
 EVENT = Query(
     """
     INSERT INTO event (at, kind, job_id, task_id, attempt, worker, data) VALUES (?, ?, ?, ?, ?, ?, ?)

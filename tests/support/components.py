@@ -25,6 +25,8 @@ INSTALL = {
     "sbatch": "apt-get install slurm-client",
     "slurmctld": "apt-get install slurmctld slurm-wlm-basic-plugins",
     "slurmd": "apt-get install slurmd slurm-wlm-basic-plugins",
+    "shellcheck": "apt-get install shellcheck",
+    "systemd-analyze": "apt-get install systemd",
     "unshare": "apt-get install util-linux",
     "weed": "make components",
     "xvfb": "apt-get install xvfb xauth",

@@ -21,6 +21,7 @@ class Tasks:
         self.runner = runner
         self.folder = folder
         self.progress: list[tuple[float, str]] = []
+        self.lines: list[str] = []
         self._count = 0
 
     def run(
@@ -31,6 +32,9 @@ class Tasks:
         inputs: tuple[InputFile, ...] = (),
         on_progress: Callable[[float], None] = lambda fraction: None,
         cancelled: threading.Event | None = None,
+        keep: threading.Event | None = None,
+        resume: Path | None = None,
+        threads: int = 2,
         **lease: Any,
     ) -> list[Produced]:
         """The files made by a lease for frame 1 of the built-in scene, changed by `lease`."""
@@ -44,13 +48,15 @@ class Tasks:
             self.progress.append((fraction, note))
             on_progress(fraction)
 
-        reporter = Reporter(progress, lambda line: None, cancelled or threading.Event())
+        stop, kept = cancelled or threading.Event(), keep or threading.Event()
+        reporter = Reporter(progress, self.lines.append, stop, keep=kept)
         work = Work(
             Lease(task=1, attempt=1, secret="s", renderer="kernel", **fields),
             scratch,
             scene_path=mesh,
             inputs=inputs,
-            threads=2,
+            resume=resume,
+            threads=threads,
         )
         return self.runner.run(work, reporter)
 

@@ -132,7 +132,7 @@ class RentedFarm(LooseFarm):
     def join_from(self, box: str, *, name: str = "") -> str:
         """The worker on an instance joins, with the join code that its start-up script holds; returns its id."""
         script = self.cloud.scripts[box]
-        code = next(line for line in script.splitlines() if "__JOIN=" in line).partition("=")[2].strip("'")
+        code = next(line for line in script.splitlines() if line.startswith("join=")).partition("=")[2].strip("'")
         hello = WorkerHello(
             join=code,
             name=name or f"on {box}",

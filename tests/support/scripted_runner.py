@@ -1,6 +1,7 @@
 """A runner that does what a lease's settings say, so that the worker's tests can hold a task at any point.
 
-Settings: `wait` (name of a gate to wait at), `deaf` (do not notice a cancel while waiting), `files` (name → text),
+Settings: `wait` (name of a gate to wait at), `deaf` (do not notice a cancel while waiting), `saves` (text of the
+checkpoint that it leaves when it is stopped and asked to keep what it has), `files` (name → text),
 `lines` (log lines), `fail` and `failure` (raise RenderFailed; `odd`
 adds characters that cannot travel), `bug` (raise RuntimeError), `die` (kill the process).
 """
@@ -31,6 +32,7 @@ class ScriptedRunner:
         self.ended: list[int] = []
         self.works: dict[int, Work] = {}
         self.closed = False
+        self.forgotten: list[str] = []
         self.ready = 0
 
     def versions(self) -> dict[str, Any]:
@@ -57,7 +59,7 @@ class ScriptedRunner:
             gate = self.gates[script["wait"]]
             while not gate.wait(GATE_POLL_S):
                 if reporter.cancelled.is_set() and not script.get("deaf"):
-                    raise RenderCancelled
+                    raise RenderCancelled(self._saved(work, reporter, script))
         if script.get("die"):
             os.kill(os.getpid(), signal.SIGKILL)
         if "fail" in script:
@@ -73,6 +75,14 @@ class ScriptedRunner:
             made.append(Produced(path, "frame", frame=work.lease.frames[0], meta={"from": work.lease.task}))
         return made
 
+    @staticmethod
+    def _saved(work: Work, reporter: Reporter, script: dict[str, Any]) -> Produced | None:
+        if "saves" not in script or not reporter.keep.is_set():
+            return None
+        path = work.scratch / "checkpoint.partial"
+        path.write_text(script["saves"])
+        return Produced(path, "checkpoint", meta={"done": 0.5})
+
     def wait_started(self, task: int, timeout_s: float = 10.0) -> Work:
         """Wait until the task runs; returns what it got."""
         with self.changed:
@@ -86,6 +96,9 @@ class ScriptedRunner:
         with self.changed:
             self.ready += 1
             self.changed.notify_all()
+
+    def forget(self, job: str) -> None:
+        self.forgotten.append(job)
 
     def close(self) -> None:
         self.closed = True

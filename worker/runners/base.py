@@ -29,7 +29,8 @@ class Work:
     """One task, ready to run: the lease, the scene and the inputs as local files, a folder of its own.
 
     `scratch` is empty, belongs to this attempt alone and is removed after the files were handed over. `slot` is the
-    number of the slot (from 0), `threads` how many cores the task may use.
+    number of the slot (from 0), `threads` how many cores the task may use. `resume` is what an earlier attempt has
+    saved of the task; a runner that cannot use it begins anew.
     """
 
     lease: Lease
@@ -38,6 +39,7 @@ class Work:
     manifest: Path | None = None
     """Of the bundle that the scene came in (`scheduler.protocol.bundles`); its files lie beside it, in `tree`."""
     inputs: tuple[InputFile, ...] = ()
+    resume: Path | None = None
     slot: int = 0
     threads: int = 1
 
@@ -86,12 +88,17 @@ class NoPicture:
 
 @dataclass
 class Reporter:
-    """How a running task talks back: progress in [0, 1] with a note, log lines, and whether it should stop."""
+    """How a running task talks back: progress in [0, 1] with a note, log lines, and whether it should stop.
+
+    `keep` is set beside `cancelled` where the task will go on elsewhere: a runner that can hands over what it has so
+    far with `RenderCancelled`, within seconds.
+    """
 
     progress: Callable[[float, str], None]
     log: Callable[[str], None]
     cancelled: threading.Event
     picture: Picture = field(default_factory=NoPicture)
+    keep: threading.Event = field(default_factory=threading.Event)
 
 
 class RenderFailed(Exception):
@@ -105,7 +112,11 @@ class RenderFailed(Exception):
 
 
 class RenderCancelled(Exception):
-    """The task was asked to stop, and did."""
+    """The task was asked to stop, and did. `saved` is the checkpoint that it was asked to keep, if there is one."""
+
+    def __init__(self, saved: Produced | None = None) -> None:
+        self.saved = saved
+        super().__init__()
 
 
 class Runner(Protocol):
@@ -127,6 +138,10 @@ class Runner(Protocol):
 
     def get_ready(self) -> None:
         """The worker is idle: prepare what the next task will need in any case. Called again and again."""
+        ...
+
+    def forget(self, job: str) -> None:
+        """Let go of everything that is in memory of a job's scene; no task of it runs."""
         ...
 
     def close(self) -> None:

@@ -35,5 +35,8 @@ class NullRunner:
     def get_ready(self) -> None:
         """Nothing to prepare."""
 
+    def forget(self, job: str) -> None:
+        """Nothing is kept."""
+
     def close(self) -> None:
         """Nothing was started."""

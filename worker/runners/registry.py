@@ -81,6 +81,11 @@ class RunnerRegistry:
         for runner in self._runners():
             runner.get_ready()
 
+    def forget(self, job: str) -> None:
+        """No runner keeps anything of a job's scene in memory after this."""
+        for runner in self._runners():
+            runner.forget(job)
+
     def close(self) -> None:
         """End every process that a runner has started; one that fails to does not keep the others alive."""
         for runner in self._runners():

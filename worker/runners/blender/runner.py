@@ -105,6 +105,10 @@ class BlenderRunner:
         if self._setup.spare:
             self._slots.get_ready()
 
+    def forget(self, job: str) -> None:
+        """No Blender keeps the job's file open."""
+        self._slots.forget(job)
+
     def close(self) -> None:
         """End every Blender and remove its files."""
         self._slots.close()

@@ -130,6 +130,14 @@ class Slots:
             if not self._closed:
                 self._spare = (wanted, session)
 
+    def forget(self, job: str) -> None:
+        """End idle Blenders that have, or have had, the job's file open."""
+        with self._lock:
+            slots = [slot for slot, kept in self._idle.items() if job in kept.jobs]
+            ended = [self._idle.pop(slot) for slot in slots]
+        for kept in ended:
+            kept.session.kill()
+
     def close(self) -> None:
         """End all Blenders, also those at work; no new one is started."""
         with self._lock:

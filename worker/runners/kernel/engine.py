@@ -13,13 +13,13 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from kernels.coverage import Part, joined, missing, overlap, slice_range, tile_rect
+from kernels.coverage import Part, coalesced, joined, missing, overlap, remainder, slice_range, tile_rect
 from kernels.film import Film, add_film, bounding_rect, count_samples, empty_film, linear_picture
 from kernels.view import Block, View
 from scheduler.protocol.renderers import KernelSettings
 from scheduler.protocol.work import SampleSlice, Tile
 from worker.runners.base import RenderCancelled
-from worker.runners.kernel.blocks import Crew, plan_blocks
+from worker.runners.kernel.blocks import BlockPlan, Crew, plan_blocks
 from worker.runners.kernel.mesh_file import Triangles
 from worker.runners.kernel.partial_file import PartialHeader, read_header, read_partial
 from worker.runners.kernel.stage import Spheres, Stage, mesh_stage, samples_per_pixel
@@ -45,31 +45,81 @@ class Job:
     look: Callable[[Film], None] = lambda _film: None
 
 
-def render_film(stage: Stage, view: View, part: Part, job: Job) -> Film:
-    """The film of one part of a frame. Raises `RenderCancelled` within one block's time."""
-    rect = part[:4]
-    film = empty_film(rect, stage.channels)
+@dataclass
+class Exposure:
+    """One part of a frame on its way: its film, and the boxes whose samples are all in it. Nothing else is in it."""
+
+    part: Part
+    film: Film
+    done: tuple[Part, ...] = ()
+
+    def add(self, boxes: Sequence[Part]) -> None:
+        """The samples of these boxes are in the film now."""
+        for box in boxes:
+            count_samples(self.film, box)
+        self.done = coalesced([*self.done, *boxes])
+
+
+def unexposed(part: Part, channels: int) -> Exposure:
+    """A part of which nothing is rendered yet."""
+    return Exposure(part, empty_film(part[:4], channels))
+
+
+def expose(stage: Stage, view: View, exposure: Exposure, job: Job) -> None:
+    """Render what `exposure` lacks. Whatever ends it, the exposure then tells truly what is in its film.
+
+    Raises:
+        RenderCancelled: within one block's time.
+    """
     sample_rays = view.directions.shape[2] + 1
-    plan = plan_blocks(rect, part.s1 - part.s0, sample_rays, rays_max=stage.rays_max, threads=job.threads)
+    left = remainder(exposure.part, exposure.done)
+    plans = [
+        plan_blocks(box[:4], box.s1 - box.s0, sample_rays, rays_max=stage.rays_max, threads=job.threads) for box in left
+    ]
+    total, before = sum(plan.total for plan in plans), 0
+    for box, plan in zip(left, plans, strict=True):
+        _expose_box(_Shot(stage, view, exposure, job), box, plan, (before, total))
+        before += plan.total
+
+
+@dataclass(frozen=True)
+class _Shot:
+    stage: Stage
+    view: View
+    exposure: Exposure
+    job: Job
+
+
+def _expose_box(shot: _Shot, box: Part, plan: BlockPlan, progress: tuple[int, int]) -> None:
+    """Render one box block by block. A block counts up to the last sample of it that was rendered."""
+    exposure, job, (before, total) = shot.exposure, shot.job, progress
+    reached: dict[int, int] = {}
 
     def render(number: int) -> None:
         x0, y0, x1, y1 = plan.block(number)
-        for s0 in range(part.s0, part.s1, plan.samples_step):
+        for s0 in range(box.s0, box.s1, plan.samples_step):
             if job.cancelled.is_set():
                 raise RenderCancelled
-            block = Block(part.x0, part.y0, x0, y0, x1, y1, s0, min(s0 + plan.samples_step, part.s1))
-            stage.render(film.sums, film.squares, block, view)
+            s1 = min(s0 + plan.samples_step, box.s1)
+            block = Block(exposure.part.x0, exposure.part.y0, x0, y0, x1, y1, s0, s1)
+            shot.stage.render(exposure.film.sums, exposure.film.squares, block, shot.view)
+            reached[number] = s1
 
-    if part.volume > 0:
-        total = plan.total
+    def taken(done: int) -> None:
+        job.progress(before + done, total)
+        job.look(exposure.film)
 
-        def taken(done: int) -> None:
-            job.progress(done, total)
-            job.look(film)
+    try:
+        job.crew.run(plan.total, render, threads=job.threads, done=taken)
+    finally:
+        exposure.add([Part(*plan.block(number), box.s0, s1) for number, s1 in reached.items()])
 
-        job.crew.run(total, render, threads=job.threads, done=taken)
-    count_samples(film, part)
-    return film
+
+def render_film(stage: Stage, view: View, part: Part, job: Job) -> Film:
+    """The film of one part of a frame. Raises `RenderCancelled` within one block's time."""
+    exposure = unexposed(part, stage.channels)
+    expose(stage, view, exposure, job)
+    return exposure.film
 
 
 def merge_partials(
@@ -138,8 +188,9 @@ def leased_part(settings: KernelSettings, tile: Tile | None, slice_: SampleSlice
     return part
 
 
-def partial_header(settings: KernelSettings, recipe: str, frame: int, part: Part, film: Film) -> PartialHeader:
-    """What the partial of `part` says of itself."""
+def partial_header(settings: KernelSettings, recipe: str, frame: int, exposure: Exposure) -> PartialHeader:
+    """What the partial of an exposure says of itself, as far as it has come."""
+    film = exposure.film
     return PartialHeader(
         recipe=recipe,
         frame=frame,
@@ -149,8 +200,22 @@ def partial_header(settings: KernelSettings, recipe: str, frame: int, part: Part
         seed=settings.seed,
         channels=film.channels,
         rect=film.rect,
-        parts=joined([part]),
+        parts=joined(exposure.done),
     )
+
+
+def taken_up(path: Path, begun: PartialHeader, part: Part) -> Exposure:
+    """What an earlier attempt has saved of `part`; `begun` is the header of the same part with nothing in it.
+
+    Raises:
+        MergeFailed: it belongs to another frame or part. BrokenPartial: the file is damaged.
+    """
+    header, film = read_partial(path)
+    done = tuple(Part(*box) for box in header.parts)
+    outside = any(remainder(box, [part]) for box in done)
+    if header.frame_key != begun.frame_key or header.rect != part[:4] or outside or overlap(done) is not None:
+        raise MergeFailed(f"{path.name} was saved of another part of the frame.")
+    return Exposure(part, film, done)
 
 
 def expected_frame(header: PartialHeader, settings: KernelSettings, frame: int) -> bool:

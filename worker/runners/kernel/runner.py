@@ -21,7 +21,9 @@ from worker.runners.kernel.blocks import Crew
 if TYPE_CHECKING:
     import numpy as np
 
+    from kernels.coverage import Part
     from kernels.film import Film
+    from worker.runners.kernel.engine import Exposure
     from worker.runners.kernel.partial_file import PartialHeader
     from worker.runners.kernel.stage import MeshShelf, Stage
 
@@ -29,6 +31,7 @@ MESHES_KEPT = 4
 JPEG_SIDE_MAX = 65_500
 """libjpeg's own limit, in pixels."""
 DISTRIBUTION = "outfield"
+CHECKPOINT_NAME = "checkpoint.partial"
 
 
 def frame_name(frame: int, ending: str) -> str:
@@ -64,6 +67,11 @@ class KernelRunner:
 
     def get_ready(self) -> None:
         """Nothing to prepare."""
+
+    def forget(self, job: str) -> None:
+        """Lets go of the meshes that a job has used."""
+        if self._shelf is not None:
+            self._shelf.drop(job)
 
     def close(self) -> None:
         """Ends the threads and forgets the meshes."""
@@ -102,26 +110,28 @@ class KernelRunner:
             raise RenderFailed("The task is a part of a frame, but its lease asks for the whole frame.", "infra")
         produced: list[Produced] = []
         for number, frame in enumerate(lease.frames):
-            film = self._film(work, settings, stage, whole_part(settings), reporter, number)
+            film = self._exposed(work, settings, stage, whole_part(settings), reporter, number).film
             produced.append(self._write(work, settings, form, frame, linear_picture(film), film))
             reporter.progress((number + 1) / len(lease.frames), f"frame {frame} written")
         return produced
 
     def _render_partial(self, work: Work, settings: KernelSettings, stage: Stage, reporter: Reporter) -> Produced:
-        from worker.runners.kernel.engine import leased_part, partial_header
+        from worker.runners.kernel.engine import leased_part
 
         if len(work.lease.frames) != 1:
             raise RenderFailed("A part of a frame must name exactly one frame.", "infra")
         part = leased_part(settings, work.lease.tile, work.lease.slice)
-        film = self._film(work, settings, stage, part, reporter, 0)
-        header = partial_header(settings, _recipe(work.lease, settings), work.lease.frames[0], part, film)
-        return _write_partial(work, header, film)
+        exposure = self._exposed(work, settings, stage, part, reporter, 0)
+        return _write_partial(work, _header(work.lease, settings, exposure), exposure.film)
 
-    def _film(
-        self, work: Work, settings: KernelSettings, stage: Stage, part: Any, reporter: Reporter, number: int
-    ) -> Film:
-        """The film of frame `number` of the lease, reporting progress over all its frames."""
-        from worker.runners.kernel.engine import Job, render_film
+    def _exposed(
+        self, work: Work, settings: KernelSettings, stage: Stage, part: Part, reporter: Reporter, number: int
+    ) -> Exposure:
+        """Frame `number` of the lease, or a part of it, reporting progress over all its frames.
+
+        Goes on from what an earlier attempt has saved; where it is stopped and asked to keep what it has, it does.
+        """
+        from worker.runners.kernel.engine import Job, expose
         from worker.runners.kernel.rough import rough_picture
 
         frames = work.lease.frames
@@ -134,8 +144,15 @@ class KernelRunner:
             if reporter.picture.due():
                 reporter.picture.show(rough_picture(film, part, reporter.picture.side_px))
 
+        exposure = _begun(work, settings, part, stage.channels, reporter)
         job = Job(self._crew, max(work.threads, 1), reporter.cancelled, progress, look)
-        return render_film(stage, stage.view(settings, frames[number]), part, job)
+        try:
+            expose(stage, stage.view(settings, frames[number]), exposure, job)
+        except RenderCancelled as stopped:
+            if reporter.keep.is_set() and exposure.done and len(frames) == 1:
+                raise RenderCancelled(_write_checkpoint(work, settings, exposure)) from stopped
+            raise
+        return exposure
 
     def _merge(self, work: Work, settings: KernelSettings, form: Format, reporter: Reporter) -> Produced:
         from worker.runners.kernel.engine import MergeFailed, expected_frame, merge_partials, whole_picture
@@ -181,6 +198,42 @@ def _write_partial(work: Work, header: PartialHeader, film: Film) -> Produced:
         "recipe": header.recipe,
     }
     return Produced(path, "partial", header.frame, meta)
+
+
+def _header(lease: Lease, settings: KernelSettings, exposure: Exposure) -> PartialHeader:
+    from worker.runners.kernel.engine import partial_header
+
+    return partial_header(settings, _recipe(lease, settings), lease.frames[0], exposure)
+
+
+def _begun(work: Work, settings: KernelSettings, part: Part, channels: int, reporter: Reporter) -> Exposure:
+    """A new exposure, or what an earlier attempt has saved; what cannot be used is said in the log, and costs nothing.
+
+    Only a task of one frame is ever saved.
+    """
+    from worker.runners.kernel.engine import MergeFailed, taken_up, unexposed
+    from worker.runners.kernel.partial_file import BrokenPartial
+
+    new = unexposed(part, channels)
+    if work.resume is None:
+        return new
+    try:
+        exposure = taken_up(work.resume, _header(work.lease, settings, new), part)
+    except (BrokenPartial, MergeFailed, OSError) as error:
+        reporter.log(f"What an earlier attempt has saved cannot be used; the task begins anew. {error}")
+        return new
+    share = sum(box.volume for box in exposure.done) / max(part.volume, 1)
+    reporter.log(f"An earlier attempt has saved {share:.0%} of the task; this one does the rest.")
+    return exposure
+
+
+def _write_checkpoint(work: Work, settings: KernelSettings, exposure: Exposure) -> Produced:
+    from worker.runners.kernel.partial_file import write_partial
+
+    path = work.scratch / CHECKPOINT_NAME
+    write_partial(path, _header(work.lease, settings, exposure), exposure.film)
+    done = sum(box.volume for box in exposure.done) / max(exposure.part.volume, 1)
+    return Produced(path, "checkpoint", work.lease.frames[0], {"done": round(done, 4)})
 
 
 def _settings(lease: Lease) -> KernelSettings:

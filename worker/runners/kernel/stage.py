@@ -161,6 +161,12 @@ class MeshShelf:
         with self._lock:
             return sorted({job for stage in self._shelf.values() for job in stage.jobs})
 
+    def drop(self, job: str) -> None:
+        """Forgets the meshes that a job has used; another job that uses one too loads it again."""
+        with self._lock:
+            for key in [key for key, stage in self._shelf.items() if job in stage.jobs]:
+                del self._shelf[key]
+
     def clear(self) -> None:
         """Forgets all meshes."""
         with self._lock:
