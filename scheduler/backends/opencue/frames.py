@@ -24,30 +24,31 @@ RQD in Python (1.37) calls killpg with it. A negative number is refused by the C
 
 SCRIPT = Template("""\
 #!/bin/bash
-# Written by Outfield. Runs one worker in a folder and a session of its own, and a guard over both.
-umask 077
-work=$$(mktemp -d $scratch/outfield-XXXXXXXXXX) || exit 1
-mkdir "$$work/data" && cd "$$work" || exit 1
+# Written by Outfield. RQD ends a frame by SIGKILL to this process group, and nothing else. So all is done by a guard
+# outside of it: it runs one worker in a folder and a session of its own, asks it to go when this process is gone or its
+# time is over, and wipes the folder when all have gone. RQD may count the cores as free before.
 export OUTFIELD_INSTANCE=$instance OUTFIELD_WORKER__INSTANCE=$instance OUTFIELD_WORKER__INTENT=$intent
-export OUTFIELD_WORKER__DATA=$$work/data OUTFIELD_WORKER__NAME=$$(hostname -s)-$frame
 export OUTFIELD_WORKER__LIFE_S=$life_s OUTFIELD_WORKER__DRAIN_S=$drain_s OUTFIELD_WORKER__FLUSH_S=$flush_s
-base64 -d > start_up <<< '$start_up'
+setsid bash -c '
+umask 077
+work=$$(mktemp -d "$$2/outfield-XXXXXXXXXX") && mkdir "$$work/data" && cd "$$work" || exit 1
+export OUTFIELD_WORKER__DATA=$$work/data OUTFIELD_WORKER__NAME=$$(hostname -s)-$frame
+base64 -d > start_up <<< "$start_up"
 setsid bash start_up < /dev/null &
 worker=$$!
-
-# RQD ends a frame by SIGKILL to this process group, and nothing else. The guard, outside of it, then asks the worker to
-# go, as it does when the time is over, and wipes the folder when all have gone. RQD may count the cores as free before.
-setsid bash -c '
-frame=$$1 worker=$$2 work=$$3; trap "" TERM
-while kill -0 "$$worker" && kill -0 "$$frame" && (( SECONDS < $life_s )); do sleep 0.2; done 2>/dev/null
-pkill -TERM -s "$$worker"; asked=$$SECONDS
-while pgrep -s "$$worker" > /dev/null; do
-    (( SECONDS - asked < $leave_s )) || pkill -KILL -s "$$worker"
-    sleep 0.2
-done
-rm -rf "$$work"
-' guard "$$$$" "$$worker" "$$work" < /dev/null &
+wanted() { read -r _ _ _ parent _ < /proc/$$$$/stat && [ "$$parent" = "$$1" ] && (( SECONDS < $life_s )); }
+here() { kill -0 "$$worker" || pgrep -s "$$worker" > /dev/null; } 2> /dev/null
+tell() { pkill "-$$1" -s "$$worker" || kill "-$$1" "$$worker"; } 2> /dev/null
+while here && wanted "$$1"; do sleep 0.2; done
+tell TERM
+asked=$$SECONDS
+while here; do (( SECONDS - asked <= $leave_s )) || tell KILL; sleep 0.2; done
 wait "$$worker"
+code=$$?
+rm -rf "$$work"
+exit "$$code"
+' guard "$$$$" $scratch < /dev/null &
+wait "$$!"
 """)
 
 

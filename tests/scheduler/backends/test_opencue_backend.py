@@ -6,11 +6,12 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import grpc
+import psutil
 import pytest
 from backend_suite import BackendSuite, Rig
 from opencue_proto import report_pb2, report_pb2_grpc, rqd_pb2
@@ -75,11 +76,21 @@ def pause() -> None:
     threading.Event().wait(0.1)
 
 
-def until(look: Callable[[], Found], within_s: float = 20.0) -> Found:
+def until(look: Callable[[], Found], within_s: float = 60.0) -> Found:
     deadline = time.monotonic() + within_s
     while not (found := look()):
         assert time.monotonic() < deadline, "nothing came of it"
         pause()
+    return found
+
+
+def workers_on(hosts: list[RqdHost]) -> list[int]:
+    """The processes of workers' frames, known by what they were told."""
+    found: list[int] = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get("OUTFIELD_INSTANCE", "").startswith(tuple(host.address for host in hosts)):
+                found.append(process.pid)
     return found
 
 
@@ -169,14 +180,20 @@ def test_a_worker_is_asked_to_go_though_rqd_only_kills(backend: OpencueBackend, 
     assert backend.events() == []
 
 
-def test_a_kill_before_the_frame_has_started_does_no_harm(backend: OpencueBackend, hosts: list[RqdHost]) -> None:
+def test_a_kill_at_any_moment_of_a_start_leaves_nothing(
+    backend: OpencueBackend, hosts: list[RqdHost], tmp_path: Path
+) -> None:
     """RQD lists a frame a moment before it has a process. A kill must not hit RQD then, and the frame must go."""
-    for number in range(5):
+    for number in range(8):
         backend.launch(LaunchOrder(f"hasty {number}", 1, SLEEP, 600.0))
-        until(lambda: (here := backend.list()) and backend.terminate([each.id for each in here]) is None)
+        until(backend.list)
+        threading.Event().wait(number * 0.02)
+        backend.terminate([each.id for each in backend.list()])
         until(lambda: not backend.list())
 
     assert [host.process.poll() for host in hosts] == [None, None]
+    until(lambda: not [*tmp_path.glob("outfield-*")])
+    assert workers_on(hosts) == []
 
 
 def test_a_worker_that_does_not_go_is_killed(backend: OpencueBackend, tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def pause() -> None:
     threading.Event().wait(0.1)
 
 
-def until(look: Callable[[], Found], within_s: float = 20.0) -> Found:
+def until(look: Callable[[], Found], within_s: float = 60.0) -> Found:
     deadline = time.monotonic() + within_s
     while not (found := look()):
         assert time.monotonic() < deadline, "nothing came of it"
