@@ -14,8 +14,8 @@ from scheduler.service.farm import Farm
 from scheduler.service.live import LiveLease, LiveWorker
 from scheduler.service.planning import needs_of
 from scheduler.service.registering import machine_of, pool_tags
-from scheduler.store.renting import still_there
 from scheduler.service.sites import restore_sites
+from scheduler.store.renting import still_there
 from scheduler.store.tables import Attempt, Job, Task, Worker
 
 

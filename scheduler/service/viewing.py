@@ -19,8 +19,8 @@ from scheduler.routing.route import HOME_POOL, SITE_BACKEND
 from scheduler.service.farm import Farm, iso, job_number
 from scheduler.service.ledger import EventNote
 from scheduler.service.live import LiveWorker
-from scheduler.store.renting import still_there
 from scheduler.service.viewing_sites import pool_view
+from scheduler.store.renting import still_there
 from scheduler.store.tables import Event, Job, Worker
 
 Result = TypeVar("Result")
