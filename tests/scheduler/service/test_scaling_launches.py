@@ -18,7 +18,15 @@ def farm(tmp_path: Path) -> Iterator[RentedFarm]:
     """A farm that may have three machines, and money for five."""
     made = RentedFarm(
         tmp_path,
-        pool={"autoscale": "demand", "workers_max": 3, "price_usd_per_hour": 1.0, "idle_s": 60.0, "settle_s": 30.0},
+        pool={
+            "autoscale": "demand",
+            "workers_max": 3,
+            "price_usd_per_hour": 1.0,
+            "idle_s": 60.0,
+            "settle_s": 30.0,
+            "boot_s": 30.0,
+            "transfer_s": 0.0,
+        },
         budgets={"farm": {"usd": 6.0}},
         sections={"rules": ({"name": "open", "allow": [POOL]},)},
     )
