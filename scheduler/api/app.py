@@ -17,6 +17,7 @@ from scheduler.api import (
     blobs,
     budgets,
     cloud,
+    cloud_plan,
     errors,
     estimates,
     events,
@@ -46,7 +47,7 @@ from scheduler.service.services import Services
 # Submission, jobs/export and jobs/cancel stand before jobs, whose /jobs/{job} would take their place.
 ROUTERS = (
     *(farm, submission, exports, jobs, tasks, frames, events, workers, attempts, blobs, tokens),
-    *(priorities, estimates, tracking, users, outbox, budgets, cloud, rules, addons, pages),
+    *(priorities, estimates, tracking, users, outbox, budgets, cloud, cloud_plan, rules, addons, pages),
 )
 
 

@@ -38,6 +38,7 @@ TAGS = (
     ("rules", "Routing rules: where work may go."),
     ("estimates", "When jobs finish, and how good such forecasts have been."),
     ("budgets", "What may be spent, and what was."),
+    ("cloud", "Workers that the farm rents: which are there, which are wanted, and why."),
     ("users", "Users and their points."),
     ("addons", "Add-ons for artists' programs."),
 )

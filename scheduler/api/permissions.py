@@ -66,6 +66,7 @@ PERMISSIONS: dict[str, frozenset[Role] | None] = {
     "GET /cloud/instances": PEOPLE,
     "GET /cloud/launches": PEOPLE,
     "POST /cloud/reap": ADMINS,
+    "GET /cloud/plan": PEOPLE,
     # Rules decide where everybody's work goes; anyone may look at them and try them out.
     "GET /rules": PEOPLE,
     "PUT /rules": ADMINS,

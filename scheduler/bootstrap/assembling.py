@@ -28,7 +28,9 @@ from scheduler.service.picturing import Pictures
 from scheduler.service.porter import Porter
 from scheduler.service.publishing import Publisher
 from scheduler.service.recalling import Recaller
+from scheduler.service.rented_pools import RentedPools
 from scheduler.service.rulekeeping import load_rules
+from scheduler.service.scaling import Scaler
 from scheduler.service.services import Services
 from scheduler.service.sites import SiteHands, Sites, make_board
 from scheduler.service.staging import Staging
@@ -92,6 +94,7 @@ def assemble(
         explainer=Explainer(farm, surveyor, forecaster, following),
         launcher=launcher,
         treasurer=Treasurer(farm, launcher),
+        scaler=Scaler(farm, forecaster, surveyor, RentedPools(farm, launcher)),
         farm_id=farm_id,
         started_at=farm.now_s(),
     )

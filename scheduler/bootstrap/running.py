@@ -143,6 +143,8 @@ def timetable(services: Services, tick: Tick) -> AsyncIOScheduler:
     timer.add_job(services.forecaster.run, "interval", seconds=settings.estimates.interval_s)
     timer.add_job(flush_learned, "interval", seconds=LEARNED_FLUSH_S)
     timer.add_job(book_attempts, "interval", [farm], seconds=BOOK_INTERVAL_S)
+    if services.scaler.pools:
+        timer.add_job(services.scaler.run, "interval", seconds=settings.farm.scale_s)
     if settings.budgets:
         timer.add_job(count_money, "interval", seconds=MONEY_S)
     if services.launcher.desks:

@@ -56,11 +56,18 @@ RULES = _verbs(
     history="List the versions of the rules with who wrote them and when.",
     rollback="Put an older version of the rules in force again.",
 )
-CLOUD = _verbs(
-    COMMANDS,
-    "cloud",
-    ls="List the instances that the farm has launched, with what they cost, and troubles with their providers.",
-    reap="End instances that carry the farm's label and that nobody wants; it happens each minute by itself, too.",
+CLOUD = (
+    *_verbs(
+        COMMANDS,
+        "cloud_plan",
+        plan="Say how many workers each pool would be given now, why, and which jobs need them.",
+    ),
+    *_verbs(
+        COMMANDS,
+        "cloud",
+        ls="List the instances that the farm has launched, with what they cost, and troubles with their providers.",
+        reap="End instances that carry the farm's label and that nobody wants; it happens each minute by itself, too.",
+    ),
 )
 USERS = _verbs(
     COMMANDS,

@@ -38,6 +38,10 @@ def simulate(
         list[str] | None,
         typer.Option(metavar="P", help="default, edf, priority, KEY=VALUE,… or a TOML file; each is a variant"),
     ] = None,
+    autoscale: Annotated[
+        list[str] | None,
+        typer.Option(metavar="A", help="none, static, twostate, demand or deadline for every pool; each is a variant"),
+    ] = None,
     plot: Annotated[Path | None, typer.Option(metavar="FILE", help="picture to draw, .png or .svg")] = None,
     owners: Annotated[bool, typer.Option("--owners", help="a line for each owner instead of each project")] = False,
     failures: Annotated[float, typer.Option(min=0, max=0.9, metavar="P", help="chance that an attempt fails")] = 0.0,
@@ -46,7 +50,8 @@ def simulate(
 ) -> None:
     """Replay a trace under rules and policies and compare who waits how long.
 
-    Every combination of --rules and --policy is a variant. Without any, the farm's default policy without rules.
+    Every combination of --rules, --policy and --autoscale is a variant. Without any, the farm's default policy without
+    rules, and the pools' own autoscaling.
     """
     from scheduler.simulation.plotting import check_suffix
     from scheduler.simulation.reporting import report
@@ -54,7 +59,7 @@ def simulate(
 
     if plot is not None:
         check_suffix(plot)
-    variants = _variants(rules or [], policy or [])
+    variants = _variants(rules or [], policy or [], autoscale or [])
     work = prepare(_trace(trace, generate, seed, save))
     outcomes = _replay(cli, work, variants, seed, failures)
     told = report(work, outcomes)
@@ -122,19 +127,24 @@ def _trace(path: Path | None, spec: str | None, seed: int, save: Path | None) ->
     return made
 
 
-def _variants(rules: list[Path], policies: list[str]) -> list[Variant]:
+def _variants(rules: list[Path], policies: list[str], autoscales: list[str]) -> list[Variant]:
     """Every combination, named by what differs."""
+    from scheduler.domain.scaling import Policy
     from scheduler.simulation.planner import Variant
     from scheduler.simulation.variants import DEFAULT, VARIANTS_MAX, read_ordering
 
     books = [(path.name, _book(path)) for path in rules] or [("", None)]
     orderings = [read_ordering(text) for text in policies or [DEFAULT]]
-    if len(books) * len(orderings) > VARIANTS_MAX:
+    unknown = [name for name in autoscales if name not in set(Policy)]
+    if unknown:
+        raise Usage(f"--autoscale {unknown[0]!r} is none of {', '.join(Policy)}.")
+    scales = [Policy(name) for name in autoscales] or [None]
+    if len(books) * len(orderings) * len(scales) > VARIANTS_MAX:
         raise Usage(f"These would be more than {VARIANTS_MAX} variants; name fewer rules or policies.")
-    many = len(orderings) > 1 or not rules
+    many = len(orderings) > 1 or not (rules or autoscales)
     return [
-        Variant(" · ".join(filter(None, [ordering.name if many else "", name])), ordering, book)
-        for (name, book), ordering in product(books, orderings)
+        Variant(" · ".join(filter(None, [ordering.name if many else "", name, scale or ""])), ordering, book, scale)
+        for (name, book), ordering, scale in product(books, orderings, scales)
     ]
 
 

@@ -39,7 +39,13 @@ class MachineSpec(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
 
 
 class PoolSpec(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A pool: its price, and the workers that appear in it on demand (`machine`), at most `workers_max`."""
+    """A pool: its price, and the workers that appear in it (`machine`) as `autoscale` says, at most `workers_max`.
+
+    `workers_kept` is what `static` keeps and `twostate` goes up to (None: `workers_max`). `billing_s` is the unit that
+    is paid for even if only begun, `transfer_s` the time from a worker's first request until it has its first scene,
+    `loss_per_hour` the chance that a worker is taken back within an hour, `life_s` the longest life of one (None: no
+    limit, or six hours where there is a budget).
+    """
 
     name: Name
     backend: str = ""
@@ -49,16 +55,27 @@ class PoolSpec(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     boot_s: Seconds = 120.0
     idle_s: Seconds = 300.0
     machine: MachineSpec | None = None
+    autoscale: Literal["none", "static", "twostate", "demand", "deadline"] = "demand"
+    workers_min: Annotated[int, Meta(ge=0, le=WORKERS_MAX)] = 0
+    workers_kept: Annotated[int, Meta(ge=0, le=WORKERS_MAX)] | None = None
+    billing_s: Annotated[float, Meta(ge=1, le=1e7)] = 1.0
+    transfer_s: Seconds = 0.0
+    life_s: Annotated[float, Meta(ge=30, le=1e10)] | None = None
+    loss_per_hour: Annotated[float, Meta(ge=0, lt=1)] = 0.0
 
 
 class FarmLine(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="kind", tag="farm"):
-    """The first line. `origin` is the wall time of second 0 in ISO 8601; rules about day and night need it."""
+    """The first line. `origin` is the wall time of second 0 in ISO 8601; rules about day and night need it.
+
+    `budget_usd` is what may be spent on launched workers in all of the trace; None: no bound.
+    """
 
     format: Literal["outfield-trace"]
     version: int
     origin: str | None = None
     name: str = ""
     pools: tuple[PoolSpec, ...] = ()
+    budget_usd: Annotated[float, Meta(ge=0)] | None = None
 
 
 class WorkerLine(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="kind", tag="worker"):

@@ -28,6 +28,11 @@ REASON_EMPTY = "no worker of this pool is here at the moment"
 REASON_UNFIT = "no worker of this pool has what the job needs"
 REASON_FITS = "workers of this pool can take it"
 REASON_SITE = "another farm, which takes the job whole"
+REASON_LAUNCH = "a worker that can take it can be launched here"
+ABLE = frozenset({REASON_FITS, REASON_SITE, REASON_LAUNCH})
+"""Reasons of a pool that can take a step now or soon."""
+
+REASON_KEPT = "its rented workers are kept for jobs that would be late at home"
 
 DETAIL_ALLOWED = "rule '{rule}' allows it"
 DETAIL_PREFERRED = "rule '{rule}' prefers it"
@@ -43,6 +48,9 @@ SITE_BACKEND = "site"
 DEFAULT_PREFERENCE = 0.75
 """Preference, 0 to 1, of the site that jobs go to by default; a rule that prefers another pool by more says more."""
 
+LAUNCH_FIT = 0.5
+"""How well a pool fits whose workers must be launched first, 0 to 1."""
+
 CLOUD_PREFERENCE = 0.75
 """Preference, 0 to 1, of pools beyond the house for a job whose cloud is `prefer`; a rule that names one says more."""
 
@@ -52,6 +60,7 @@ class Pool:
     """A pool as routing sees it. `tags` are those that each of its workers has beside its own.
 
     `house`: a site that is the studio's own; `default`: jobs go there without a rule.
+    `offer` is the machine of a worker that could be launched here; None: the pool does not grow by itself.
     """
 
     name: str
@@ -62,6 +71,7 @@ class Pool:
     tags: tuple[str, ...] = ()
     house: bool = False
     default: bool = False
+    offer: Machine | None = None
 
     @property
     def in_house(self) -> bool:
@@ -118,8 +128,8 @@ class Route:
 
     @cached_property
     def placeable(self) -> bool:
-        """Whether some worker that is here now could take it, or another farm."""
-        return any(verdict.allowed and verdict.reason in (REASON_FITS, REASON_SITE) for verdict in self.pools)
+        """Whether some worker that is here now could take it, or one that can be launched, or another farm."""
+        return any(verdict.allowed and verdict.reason in ABLE for verdict in self.pools)
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -258,17 +268,33 @@ def preference(request: RouteRequest, pool: Pool, effects: Effects) -> tuple[flo
 
 
 def fit_of(needs: Needs, pool: Pool) -> tuple[str, float, str]:
-    """The reason, the part of the workers that fit, and the counts in words."""
+    """The reason, how well the pool fits (0 to 1: the part of its workers that do), and the counts in words.
+
+    A pool that grows fits at least half if its offer does, so that a worker more never makes it fit worse.
+    """
     if pool.is_site:
         return REASON_SITE, 1.0, ""
-    if not pool.machines:
-        return REASON_EMPTY, 0.0, ""
     if pool.tags and needs.tags:
         needs = replace(needs, tags=tuple(tag for tag in needs.tags if tag not in pool.tags))
+    launches = can_launch(needs, pool)
+    if not pool.machines:
+        return (REASON_LAUNCH, LAUNCH_FIT, "") if launches else (REASON_EMPTY, 0.0, _offer_lacks(needs, pool))
     lacks = [shortfall(needs, machine) for machine in pool.machines]
     fitting = sum(1 for lack in lacks if not lack)
     counts = _count_lacks(lacks, len(pool.machines))
-    return (REASON_FITS if fitting else REASON_UNFIT), fitting / len(pool.machines), counts
+    reason = REASON_FITS if fitting else REASON_LAUNCH if launches else REASON_UNFIT
+    return reason, max(fitting / len(pool.machines), LAUNCH_FIT * launches), counts
+
+
+def can_launch(needs: Needs, pool: Pool) -> bool:
+    """Whether a worker that could be launched here would fit; needs are those beyond the pool's own tags."""
+    return pool.offer is not None and pool.workers_max != 0 and not shortfall(needs, pool.offer)
+
+
+def _offer_lacks(needs: Needs, pool: Pool) -> str:
+    """Why not even a new worker would do, e.g. `one that were launched here would be with less than 64 GiB`."""
+    lacks = shortfall(needs, pool.offer) if pool.offer is not None else ()
+    return f"one that is launched here comes {' and '.join(lacks)}" if lacks else ""
 
 
 def _count_lacks(lacks: Sequence[tuple[str, ...]], machines: int) -> str:

@@ -11,6 +11,7 @@ from scheduler.domain.forecasting import Forecast
 from scheduler.domain.ranking import Policy
 from scheduler.routing.departing import SiteOffer
 from scheduler.routing.facts import Facts
+from scheduler.routing.reserving import Reserved
 from scheduler.routing.route import Pool
 from scheduler.settings import PolicySettings
 
@@ -32,7 +33,8 @@ class Circumstances:
     `home` are the forecasts if every job stayed at home, `foretold` the jobs that were in them: one that was
     and has no finish there never finishes there. `shared` are the facts that are the same for all jobs.
     `sites` are the other farms by pool, `refused` by job the sites that did not take it lately, with the reason.
-    `unbegun` are jobs that run, as far as their status goes, but only ever did at a site.
+    `unbegun` are jobs that run, as far as their status goes, but only ever did at a site. `reserved` are the pools
+    whose rented workers are kept for some jobs.
     """
 
     now_s: float
@@ -44,6 +46,7 @@ class Circumstances:
     foretold: frozenset[int] = frozenset()
     work: Mapping[int, Work] = field(default_factory=dict[int, Work])
     shared: Facts = field(default_factory=Facts)
+    reserved: Reserved = field(default_factory=dict[str, Mapping[int, int]])
     sites: Mapping[str, SiteOffer] = field(default_factory=dict[str, SiteOffer])
     refused: Mapping[int, Mapping[str, str]] = field(default_factory=dict[int, Mapping[str, str]])
     unbegun: frozenset[int] = frozenset()

@@ -81,7 +81,7 @@ def _origin_s(session: Session, wanted: Export, now_s: float) -> float:
 
 
 def _head(farm: Farm, workers: Sequence[Worker], names: Names, origin_s: float) -> bytes:
-    growing = {name for name, pool in farm.settings.pools.items() if pool.workers_max}
+    growing = {name for name, pool in farm.settings.pools.items() if pool.workers_max and pool.autoscale != "none"}
     used = {worker.pool for worker in workers} | set(farm.settings.pools)
     pools = tuple(_pool(farm, name, workers, names) for name in sorted(used))
     name = "" if names.anonymous else farm.settings.farm.name
@@ -94,7 +94,7 @@ def _head(farm: Farm, workers: Sequence[Worker], names: Names, origin_s: float) 
 
 
 def _pool(farm: Farm, name: str, workers: Sequence[Worker], names: Names) -> PoolSpec:
-    """A pool with a bound grows on demand, by workers such as it mostly had."""
+    """A pool with a bound grows by its policy, by workers such as it mostly had."""
     settings = farm.settings.pools.get(name)
     if settings is None:
         return PoolSpec(name)
@@ -108,6 +108,14 @@ def _pool(farm: Farm, name: str, workers: Sequence[Worker], names: Names) -> Poo
         price_usd_per_hour=settings.price_usd_per_hour,
         workers_max=settings.workers_max or 0,
         machine=like if settings.workers_max else None,
+        boot_s=settings.boot_s,
+        idle_s=settings.idle_s,
+        autoscale=settings.autoscale,
+        workers_min=settings.workers_min,
+        workers_kept=settings.workers_kept,
+        billing_s=settings.billing_s,
+        transfer_s=settings.transfer_s,
+        life_s=settings.life_s,
     )
 
 

@@ -21,6 +21,7 @@ from scheduler.domain.calibrating import Calibration
 from scheduler.domain.estimating import FrameTime
 from scheduler.domain.forecasting import Forecast, QueuedStep, forecast
 from scheduler.domain.states import TERMINAL_JOBS, JobStatus, WorkerStatus
+from scheduler.routing.reserving import Reserved
 from scheduler.routing.route import HOME_POOL
 from scheduler.service.farm import Farm, iso
 from scheduler.service.fleet import Fleet, Host, muster
@@ -74,6 +75,7 @@ class _Moment:
     plan: Sequence[PlannedStep]
     running: Sequence[Running]
     hosts: Sequence[Host]
+    reserved: Reserved
 
 
 class Forecaster:
@@ -146,7 +148,7 @@ class Forecaster:
             for worker in live.workers.values()
             if worker.status in TAKING and not worker.drain and not worker.blocked
         ]
-        return _Moment(now_s, live.plan.steps, running, hosts)
+        return _Moment(now_s, live.plan.steps, running, hosts, live.plan.reserved)
 
     def _read(self) -> Counts:
         with self._farm.store.read() as session:
@@ -155,7 +157,7 @@ class Forecaster:
             return self._reader.read(session)
 
     def _reckon(self, moment: _Moment, counts: Counts) -> Outlook:
-        asked = requests(moment.plan, counts, self._reader.cards)
+        asked = requests(moment.plan, counts, self._reader.cards, moment.reserved)
         hosts = [replace(host, rating=counts.ratings.get(host.worker, 1.0)) for host in moment.hosts]
         fleet = muster(hosts, asked.values())
         builder = QueueBuilder(fleet, self._reader.cards, self._estimator)

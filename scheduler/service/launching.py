@@ -24,6 +24,7 @@ from scheduler.domain.instances import Stranger
 from scheduler.domain.scaling import Scaling
 from scheduler.domain.states import TERMINAL_INTENTS, InstanceEvent, InstanceStatus, IntentEvent, IntentStatus
 from scheduler.errors import NotFound
+from scheduler.routing.reserving import is_kept
 from scheduler.service.farm import Farm
 from scheduler.service.identity import Identity
 from scheduler.service.ledger import Ledger
@@ -169,8 +170,10 @@ class Launcher:
     def _demand(self, pool: str) -> dict[str, float]:
         """The projects whose tasks wait for this pool, by how many there are: they pay for what is launched."""
         ready: Counter[str] = Counter()
+        reserved = self._farm.live.plan.reserved
         for planned in self._farm.live.plan.steps:
-            if planned.ready > 0 and pool in planned.route.chosen and planned.card.project:
+            open_to_it = pool in planned.route.chosen and not is_kept(pool, planned.card.job, reserved)
+            if planned.ready > 0 and open_to_it and planned.card.project:
                 ready[planned.card.project] += planned.ready
         return {project: float(count) for project, count in ready.items()}
 

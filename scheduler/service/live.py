@@ -16,6 +16,7 @@ from typing import Any
 from scheduler.domain.expiry import LeaseView
 from scheduler.domain.states import JobStatus, TaskStatus, WorkerStatus
 from scheduler.routing.machines import Machine, Needs, Room
+from scheduler.routing.reserving import Reserved
 from scheduler.service.ledger import EventNote, Ledger
 from scheduler.service.plan import Plan
 
@@ -91,6 +92,8 @@ class Live:
         self.started_jobs: set[int] = set()
         self.closed: Mapping[str, frozenset[str]] = {}
         """By pool: the projects whose budget is spent, so that none of their work starts there."""
+        self.offers: Mapping[str, Machine] = {}
+        """By pool, the machine of a worker that could be launched there."""
         self.replan = asyncio.Event()
         self.stopping = False
         self._parked: OrderedDict[str, LiveWorker] = OrderedDict()
@@ -195,8 +198,15 @@ class Live:
         for job in self._ended:
             plan.drop_job(job)
         self._moves = None
+        plan.reserved = self.plan.reserved
         self.plan = plan
         self.wake_some(sum(planned.ready for planned in plan.steps))
+
+    def reserve(self, reserved: Reserved) -> None:
+        """Keep the rented workers of these pools for these jobs, from now on; a pool that is not named is open."""
+        if reserved != self.plan.reserved:
+            self.plan.reserved = reserved
+            self.wake_some(sum(planned.ready for planned in self.plan.steps))
 
     # ---- Waiting for work -----------------------------------------------------------------------------------------
 

@@ -6,11 +6,12 @@ nothing to do costs no transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from scheduler.routing.machines import Machine, Needs, shortfall
+from scheduler.routing.reserving import Reserved
 from scheduler.routing.rules import Cap, RuleBook
 from scheduler.routing.sieve import Placement
 
@@ -64,7 +65,10 @@ class Plan:
     departures: tuple[Departure, ...] = ()
     book: RuleBook | None = None
     """The rules that it was made under."""
+    reserved: Reserved = field(default_factory=dict[str, Mapping[int, int]])
+    """Pools whose rented workers are kept for some jobs."""
     _by_step: dict[int, PlannedStep] = field(default_factory=dict, repr=False)
+    _by_job: dict[int, list[PlannedStep]] | None = field(default=None, repr=False)
     _order: dict[int, int] | None = field(default=None, repr=False)
     _fits: dict[tuple[int, str], bool] = field(default_factory=dict, repr=False)
 
@@ -123,9 +127,19 @@ class Plan:
 
     def candidates(self, machine: Machine, pool: str) -> Iterator[PlannedStep]:
         """The steps with ready tasks that this machine could take, best first."""
-        for planned in self.steps:
+        kept = self.reserved.get(pool)
+        for planned in self.steps if kept is None else self._kept_for(kept):
             if planned.ready > 0 and pool in planned.route.chosen and self._fit(planned, machine):
                 yield planned
+
+    def _kept_for(self, jobs: Mapping[int, int]) -> Iterator[PlannedStep]:
+        """The steps of the jobs that a pool is kept for, in their turns."""
+        if self._by_job is None:
+            self._by_job = {}
+            for planned in self.steps:
+                self._by_job.setdefault(planned.card.job, []).append(planned)
+        for job in sorted(jobs, key=lambda job: jobs[job]):
+            yield from self._by_job.get(job, ())
 
     def _fit(self, planned: PlannedStep, machine: Machine) -> bool:
         key = (planned.card.step, machine.worker)

@@ -102,19 +102,26 @@ def _row(tx: Transaction, basis: StepBasis, raw: Sequence[Any]) -> StepRow:
     return StepRow(basis, job, ready, priority, submitted_at, waiting_on, boost, deadline, tracked, bool(queued))
 
 
-def pools_of(workers: Iterable[LiveWorker], settings: Mapping[str, PoolSettings]) -> tuple[Pool, ...]:
-    """The pools there are, with the machines that are here now: the studio's own, those of the settings, any other."""
+def pools_of(
+    workers: Iterable[LiveWorker], settings: Mapping[str, PoolSettings], offers: Mapping[str, Machine]
+) -> tuple[Pool, ...]:
+    """The pools there are, with the machines that are here now: the studio's own, those of the settings, any other.
+
+    `offers` are the machines that could be launched, by pool.
+    """
     machines: dict[str, list[Machine]] = {HOME_POOL: []} | {name: [] for name in settings}
     for worker in workers:
         if worker.status is not WorkerStatus.LOST:
             machines.setdefault(worker.pool, []).append(worker.machine)
-    return tuple(_pool(name, tuple(found), settings.get(name)) for name, found in machines.items())
+    return tuple(_pool(name, tuple(found), settings.get(name), offers.get(name)) for name, found in machines.items())
 
 
-def _pool(name: str, machines: tuple[Machine, ...], settings: PoolSettings | None) -> Pool:
+def _pool(name: str, machines: tuple[Machine, ...], settings: PoolSettings | None, offer: Machine | None) -> Pool:
     if settings is None:
         return Pool(name, machines)
-    pool = Pool(name, machines, settings.backend, settings.price_usd_per_hour, settings.workers_max, settings.tags)
+    pool = Pool(
+        name, machines, settings.backend, settings.price_usd_per_hour, settings.workers_max, settings.tags, offer=offer
+    )
     if isinstance(settings, SitePool):
         return replace(pool, house=settings.is_house, default=settings.default)
     return pool

@@ -17,6 +17,7 @@ from sqlmodel import Session, col
 from scheduler.domain.estimating import FrameTime, share_left, work_kind
 from scheduler.domain.forecasting import QueuedStep
 from scheduler.routing.machines import Needs
+from scheduler.routing.reserving import Reserved, left_open
 from scheduler.routing.route import HOME_POOL
 from scheduler.service.fleet import Asked, Fleet
 from scheduler.service.learning import Estimator, JobFacts, job_facts
@@ -121,9 +122,14 @@ def _card(job: int, project: str, renderer: str, shot: str, frames: int, *parts:
     return JobCard(job_facts(job, project, renderer, scene, shot), frames, needs, tuple(pools) or (HOME_POOL,))
 
 
-def requests(plan: Iterable[PlannedStep], counts: Counts, cards: Mapping[int, JobCard]) -> dict[int, Asked]:
+def requests(
+    plan: Iterable[PlannedStep], counts: Counts, cards: Mapping[int, JobCard], reserved: Reserved
+) -> dict[int, Asked]:
     """By step: what it asks for. The plan knows best; jobs that wait for others are not in it."""
-    asked = {planned.card.step: Asked(planned.card.needs, tuple(planned.route.chosen)) for planned in plan}
+    asked = {
+        planned.card.step: Asked(planned.card.needs, left_open(planned.route.chosen, planned.card.job, reserved))
+        for planned in plan
+    }
     for step in counts.steps:
         card = cards.get(step.job)
         if step.waiting_on and card is not None:

@@ -17,6 +17,7 @@ from scheduler.service.learning import Estimator
 from scheduler.service.leasing import Leasing
 from scheduler.service.picturing import Pictures
 from scheduler.service.publishing import Publisher
+from scheduler.service.scaling import Scaler
 from scheduler.service.sites import Sites
 from scheduler.service.staging import Staging
 from scheduler.service.surveying import Surveyor
@@ -42,6 +43,7 @@ class Services:
     explainer: Explainer
     launcher: Launcher
     treasurer: Treasurer
+    scaler: Scaler
     farm_id: str
     started_at: float
     stopping: bool = False

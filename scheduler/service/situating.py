@@ -10,6 +10,7 @@ from typing import Any
 from scheduler.domain.ranking import RankInput, parts
 from scheduler.domain.wishes import effective_deadline, effective_priority
 from scheduler.routing.facts import Facts
+from scheduler.routing.reserving import narrow
 from scheduler.routing.route import Route, RouteRequest, route
 from scheduler.routing.rules import RuleBook
 from scheduler.routing.vocabulary import FACTS, SLACK
@@ -55,7 +56,8 @@ def route_of(row: Job, place: JobPlace, around: Circumstances, book: RuleBook, *
     """Where the job may run, with every reason."""
     needs = needs_of(row.renderer, row.scene, row.requires)
     request = RouteRequest(needs, tuple(row.pools), row.cloud)
-    return route(request, around.pools, book, facts_of_job(row, place, around, tasks=tasks))
+    found = route(request, around.pools, book, facts_of_job(row, place, around, tasks=tasks))
+    return narrow(found, place.job, around.reserved)
 
 
 def facts_of_job(row: Job, place: JobPlace, around: Circumstances, *, tasks: int) -> Facts:

@@ -49,7 +49,7 @@ class Surveyor:
         """The farm as it is now. Runs in the event loop's thread; the snapshot may be read in any."""
         farm, outlook = self._farm, self._forecaster.last
         now_s, settings = farm.now_s(), farm.settings
-        pools = pools_of(farm.live.workers.values(), settings.pools)
+        pools = pools_of(farm.live.workers.values(), settings.pools, farm.live.offers)
         if self._work[0] is not outlook:
             self._work = (outlook, _work(outlook))
         return Circumstances(
@@ -64,6 +64,7 @@ class Surveyor:
             sites=farm.sites.offers(),
             refused=farm.sites.refused(now_s),
             unbegun=farm.sites.unbegun,
+            reserved=farm.live.plan.reserved,
             shared=Facts(
                 pools=self._pool_facts(pools),
                 budget=self._budgets,

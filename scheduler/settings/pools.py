@@ -51,6 +51,33 @@ class PoolSettings(Section):
     agent_install: str = Field(
         default="", description="shell command that installs the agent on an instance; empty: its image has it"
     )
+    transfer_s: float = Field(default=60.0, ge=0, description="time until a new worker has its first scene")
+    renderers: tuple[str, ...] = Field(
+        default=(), description="renderers that a new worker has; none: those that the pool's workers had last, or all"
+    )
+    settle_s: float = Field(default=120.0, ge=0, description="time between growing and shrinking, either way")
+    workers_kept: int | None = Field(
+        default=None, ge=0, description="what static keeps and twostate goes up to; none: workers_max"
+    )
+    twostate_low: int = Field(default=1, ge=0, description="workers that twostate keeps while the pool is not in use")
+    twostate_window_s: float = Field(default=600.0, gt=0, description="how long twostate calls a pool in use after use")
+    deadline_haste: float = Field(
+        default=0.1, ge=0, le=1, description="deadline launches when this part of what it could have would just do"
+    )
+    deadline_caution: float = Field(
+        default=1.0, ge=0, le=1, description="part of a forecast's doubt that deadline guards against"
+    )
+    deadline_margin_tasks: float = Field(
+        default=25.0,
+        ge=0,
+        le=1000,
+        description="deadline aims so much before the date, in times of one of the job's tasks",
+    )
+    deadline_grace_s: float = Field(
+        default=4 * 3600.0,
+        ge=0,
+        description="deadline rents nothing for a job that would end later than this after its date",
+    )
 
 
 class Machine(Section):

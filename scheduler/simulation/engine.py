@@ -13,10 +13,11 @@ from scheduler.domain.retrying import FailureClass
 from scheduler.protocol.traces import Change, WorkerLine
 from scheduler.routing.caps import keys_in, room_in
 from scheduler.simulation.agenda import Agenda
+from scheduler.simulation.autoscaling import Autoscaler, lost_after_s
 from scheduler.simulation.fleet import Fleet, Kind, SimLease, SimPool, SimWorker
-from scheduler.simulation.foresight import Foresight
+from scheduler.simulation.foresight import Foresight, TrueTimes
 from scheduler.simulation.meter import Meter
-from scheduler.simulation.options import Options, fails_after, pace_of
+from scheduler.simulation.options import BURST_FORECAST_S, Options, fails_after, pace_of
 from scheduler.simulation.outcome import Outcome
 from scheduler.simulation.planner import Planner, Variant
 from scheduler.simulation.queueing import JobRun, StepRun, job_runs
@@ -28,6 +29,9 @@ STALL_S = 8 * 86_400.0
 
 STALLED_TICK_S = 900.0
 """How often a farm on which nothing happens looks whether its rules let work go on."""
+
+SCALE_MIN_S = 5.0
+"""How often the policies of autoscaling are asked at the least, while nothing else happens."""
 
 RUNNING_LEFT = 0.5
 """Part that a task which runs at second 0 is taken to have left."""
@@ -46,19 +50,26 @@ class Replay:
         pace = pace_of(work, options)
         self._interval_s = pace.plan_s
         self._fleet = Fleet(work.trace, work.renderers, pace.bin_s)
-        foresight = Foresight(pace.forecast_s, options.estimator)
+        estimator = options.estimator or TrueTimes()
+        budget_usd = work.trace.farm.budget_usd
+        self._scaler = Autoscaler(self._fleet, estimator, policy=variant.autoscale, budget_usd=budget_usd)
+        bursts = self._scaler.foresees
+        forecast_s = min(pace.forecast_s, BURST_FORECAST_S) if bursts else pace.forecast_s
+        foresight = Foresight(forecast_s, estimator, at_home=bursts)
         ordering = variant.ordering
         sharing = Sharing(ordering.share_half_life_s, options.use_slot_s) if ordering.policy.shares else None
         self._planner = Planner(variant, self._fleet, work.trace.farm.origin, foresight, sharing)
         self._meter = Meter(self._fleet, pace.bin_s, sharing, record_leases=options.record_leases)
         self._agenda = Agenda()
         self._progress_s = 0.0
-        self._planned_s = -math.inf
+        self._planned_s = self._scaled_s = -math.inf
+        self._scaling = False
         self._ticking, self._stale, self._all_hungry = False, True, True
         self._hungry: dict[SimWorker, None] = {}
         self._jobs = job_runs(work.jobs)
         self._waiters: dict[str, list[JobRun]] = {}
         self._active: dict[JobRun, None] = {}
+        self._open = len(self._jobs)
 
     def run(self) -> Outcome:
         """From second 0 until nothing more happens."""
@@ -67,10 +78,16 @@ class Replay:
             self._agenda.step()
             self._resume_running()
             self._dispatch()
-        while self._agenda:
+        while self._agenda and not self._over:
             self._agenda.step()
             self._dispatch()
-        return self._meter.outcome(self._variant.name, self._jobs, self._progress_s)
+        now_s = max(self._progress_s, self._agenda.now_s)
+        return self._meter.outcome(self._variant.name, self._jobs, self._progress_s, now_s)
+
+    @property
+    def _over(self) -> bool:
+        """Whether all jobs have ended and no worker is left but those that are kept without work."""
+        return not self._open and bool(self._scaler) and not self._scaler.surplus
 
     def _schedule(self) -> None:
         at = self._agenda.at
@@ -114,6 +131,7 @@ class Replay:
             self._meter.waiting(job, now_s, 1)
         self._meter.waiting(job, now_s, -job.left)
         job.end(now_s, status)
+        self._open -= 1
         self._active.pop(job, None)
         self._progress_s, self._stale = now_s, True
         for waiter in self._waiters.get(job.outcome.job, ()) if status == "SUCCEEDED" else ():
@@ -132,7 +150,7 @@ class Replay:
                 self._agenda.at(line.left_s, partial(self._leave, worker))
         self._stale = True
 
-    def _leave(self, worker: SimWorker) -> None:
+    def _leave(self, worker: SimWorker, failure: FailureClass = FailureClass.LOST) -> None:
         """A worker goes, whatever it was doing; its tasks are lost and done again."""
         leases = list(worker.leases)
         for lease in leases:
@@ -140,34 +158,60 @@ class Replay:
         self._hungry.pop(worker, None)
         self._fleet.leave(worker, self._agenda.now_s)
         for lease in leases:
-            self._failed(lease, FailureClass.LOST)
+            self._failed(lease, failure)
         self._stale = True
+
+    # ---- Autoscaling -----------------------------------------------------------------------------------------------
 
     def _scale(self) -> None:
-        """Launch workers in the pools that can grow, for ready tasks that are routed there and have found no worker."""
-        now_s = self._agenda.now_s
-        for pool in self._fleet.growing():
-            kind = self._fleet.kind(pool.spec.name, pool.machine)
-            tasks = sum(len(step.ready) for step in self._planner.queue_of(kind) if step.job.leasable)
-            room = pool.spec.workers_max - pool.workers - pool.booting
-            for _ in range(min(room, -(-tasks // kind.slots) - pool.booting)):
-                name = pool.launch(now_s)
-                self._agenda.after(pool.spec.boot_s, partial(self._booted, pool, name))
+        """Ask the policies, and do what they say."""
+        now_s = self._scaled_s = self._agenda.now_s
+        decision = self._scaler.decide(self._planner.steps, now_s)
+        for scaling in decision.scalings:
+            pool = self._fleet.pools[scaling.pool]
+            for _ in range(scaling.launch):
+                self._launch(pool, now_s)
+            retired = set(scaling.retire)
+            for worker in [one for one in pool.members if one.name in retired] if retired else ():
+                self._leave(worker)
+        before = self._planner.reserved
+        self._planner.reserve(self._scaler.reserved)
+        if self._planner.reserved != before:
+            self._more_ready()
+        if not self._scaling and (self._agenda or self._scaler.restless):
+            self._scaling = True
+            self._agenda.after(max(self._interval_s, SCALE_MIN_S), self._scale_tick)
+
+    def _scale_tick(self) -> None:
+        self._scaling = False
+
+    def _launch(self, pool: SimPool, now_s: float) -> None:
+        name = pool.launch(now_s)
+        self._agenda.after(pool.spec.boot_s + pool.spec.transfer_s, partial(self._booted, pool, name))
+        lost_s = lost_after_s(self._options.seed, name, pool.spec.loss_per_hour)
+        life_s = self._scaler.life_s(pool)
+        if min(lost_s, life_s) < math.inf:
+            self._agenda.after(min(lost_s, life_s), partial(self._taken_back, pool, name, lost=lost_s <= life_s))
 
     def _booted(self, pool: SimPool, name: str) -> None:
-        pool.booting -= 1
-        now_s = self._agenda.now_s
+        launched_s = pool.booting.pop(name, None)
+        if launched_s is None:
+            return  # lost on its way
         kind = self._fleet.kind(pool.spec.name, pool.machine)
-        worker = self._fleet.join(name, kind, now_s, on_demand=True)
+        worker = self._fleet.join(name, kind, self._agenda.now_s, launched_s=launched_s)
         self._hungry[worker] = None
         self._stale = True
-        self._agenda.after(pool.spec.idle_s, partial(self._retire, worker, now_s))
 
-    def _retire(self, worker: SimWorker, idle_since_s: float) -> None:
-        """A worker that came on demand goes when it has had nothing to do for long enough."""
-        there = worker in self._fleet.pools[worker.kind.pool].members
-        if there and not worker.leases and worker.idle_since_s == idle_since_s:
-            self._leave(worker)
+    def _taken_back(self, pool: SimPool, name: str, *, lost: bool) -> None:
+        """The provider takes a worker back, or its life is over; what it was doing is done again."""
+        now_s = self._agenda.now_s
+        launched_s = pool.booting.pop(name, None)
+        worker = next((one for one in pool.members if one.name == name), None)
+        if launched_s is not None:
+            pool.gone(launched_s, now_s)
+        elif worker is not None:
+            self._leave(worker, FailureClass.PREEMPTED)
+        pool.lost += lost and (launched_s is not None or worker is not None)
 
     # ---- The plan --------------------------------------------------------------------------------------------------
 
@@ -185,9 +229,9 @@ class Replay:
 
     def _dispatch(self) -> None:
         """Everybody who has a free slot takes what the plan gives."""
-        growing = bool(self._fleet.growing())
+        growing = bool(self._scaler)
         kinds = [kind for kind in self._fleet.kinds if kind.open]
-        if not self._active or not (growing or kinds):
+        if not (growing or (self._active and kinds)):
             self._hungry.clear()
             return
         now_s = self._agenda.now_s
@@ -200,7 +244,7 @@ class Replay:
             self._serve(kind)
         self._hungry.clear()
         self._all_hungry = False
-        if growing and fresh:
+        if growing and (fresh or now_s - self._scaled_s >= self._interval_s):
             self._scale()
         if not self._ticking and any(step.ready for job in self._active for step in job.steps):
             self._look_again()
@@ -290,10 +334,8 @@ class Replay:
         worker.let_go(lease, lease.step.job.work.needs)
         self._hungry[worker] = None
         self._meter.ended(lease, now_s, wasted=wasted)
-        if worker.on_demand and not worker.leases:
+        if not worker.leases:
             worker.idle_since_s = now_s
-            idle_s = self._fleet.pools[worker.kind.pool].spec.idle_s
-            self._agenda.after(idle_s, partial(self._retire, worker, now_s))
 
     def _more_ready(self) -> None:
         """A task became ready out of turn: everybody looks from the top again."""

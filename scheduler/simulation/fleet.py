@@ -6,6 +6,7 @@ This module counts slots, room and money; who gets which task is decided in `eng
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -21,6 +22,13 @@ from scheduler.simulation.traces import Trace
 from scheduler.simulation.workload import machine_of
 
 HOUR_S = 3600.0
+LIFE_S = 6 * HOUR_S
+"""Longest life of a launched worker where a budget is set and its pool does not say."""
+
+
+def paid_s(lived_s: float, unit_s: float) -> float:
+    """What is paid for of a life: whole units. A billionth of one is a rounding error of the virtual clock."""
+    return math.ceil(lived_s / unit_s - 1e-9) * unit_s
 
 
 class SimLease:
@@ -48,6 +56,7 @@ class SimWorker:
         "idle_since_s",
         "joined_s",
         "kind",
+        "launched_s",
         "leases",
         "memory_gib",
         "name",
@@ -55,8 +64,9 @@ class SimWorker:
         "vcpus",
     )
 
-    def __init__(self, name: str, kind: Kind, now_s: float, *, on_demand: bool) -> None:
-        self.name, self.kind, self.on_demand = name, kind, on_demand
+    def __init__(self, name: str, kind: Kind, now_s: float, *, launched_s: float | None) -> None:
+        self.name, self.kind, self.launched_s = name, kind, launched_s
+        self.on_demand = launched_s is not None
         machine = kind.machine
         self.free, self.vcpus, self.memory_gib, self.gpus = kind.slots, machine.vcpus, machine.memory_gib, machine.gpus
         self.joined_s = self.idle_since_s = now_s
@@ -118,9 +128,13 @@ class SimPool:
     up: Curve
     kinds: list[Kind] = field(default_factory=list[Kind])
     members: dict[SimWorker, None] = field(default_factory=dict[SimWorker, None])
-    booting: int = 0
+    booting: dict[str, float] = field(default_factory=dict[str, float])
+    """Workers on their way, by the moment of their launch."""
     launched: int = 0
+    lost: int = 0
     peak: int = 0
+    begun_s: float = 0.0
+    """Worker time that is paid for only because a unit of it had begun."""
 
     @property
     def workers(self) -> int:
@@ -129,15 +143,35 @@ class SimPool:
 
     @property
     def machine(self) -> MachineSpec:
-        """What workers that appear on demand are like."""
+        """What workers that are launched are like."""
         return self.spec.machine or MachineSpec()
+
+    @property
+    def rented(self) -> bool:
+        """Whether workers are launched here."""
+        return self.spec.workers_max > 0 and self.spec.autoscale != "none"
 
     def launch(self, now_s: float) -> str:
         """A worker is on its way, and costs from now on; returns its name."""
-        self.booting += 1
         self.launched += 1
+        name = f"{self.spec.name}-{self.launched}"
+        self.booting[name] = now_s
         self.up.add(now_s, 1)
-        return f"{self.spec.name}-{self.launched}"
+        return name
+
+    def gone(self, launched_s: float, now_s: float) -> None:
+        """A launched worker costs nothing more; the unit that has begun is paid for."""
+        self.up.add(now_s, -1)
+        lived_s = now_s - launched_s
+        self.begun_s += paid_s(lived_s, self.spec.billing_s) - lived_s
+
+    def usd(self, now_s: float) -> float:
+        """What the pool has cost until now, with the units that have begun."""
+        self.up.reach(now_s)
+        unit_s, since = self.spec.billing_s, [w.launched_s for w in self.members if w.launched_s is not None]
+        lived = (now_s - launched_s for launched_s in (*since, *self.booting.values()))
+        open_s = sum(paid_s(lived_s, unit_s) - lived_s for lived_s in lived)
+        return (self.up.total + self.begun_s + open_s) / HOUR_S * self.spec.price_usd_per_hour
 
 
 class Fleet:
@@ -165,15 +199,15 @@ class Fleet:
             self.pools[pool].kinds.append(found)
         return found
 
-    def join(self, name: str, kind: Kind, now_s: float, *, on_demand: bool = False) -> SimWorker:
-        """A worker is there."""
+    def join(self, name: str, kind: Kind, now_s: float, *, launched_s: float | None = None) -> SimWorker:
+        """A worker is there; `launched_s` is when it was launched, if it was."""
         pool = self.pools[kind.pool]
-        worker = SimWorker(name, kind, now_s, on_demand=on_demand)
+        worker = SimWorker(name, kind, now_s, launched_s=launched_s)
         kind.workers += 1
         kind.open[worker] = pool.members[worker] = None
         pool.there.add(now_s, kind.slots)
-        if not on_demand:
-            pool.up.add(now_s, 1)  # one on demand costs from its launch
+        if launched_s is None:
+            pool.up.add(now_s, 1)  # one that was launched costs since then
         pool.peak = max(pool.peak, pool.workers)
         return worker
 
@@ -184,11 +218,18 @@ class Fleet:
         worker.kind.open.pop(worker, None)
         pool.members.pop(worker, None)
         pool.there.add(now_s, -worker.kind.slots)
-        pool.up.add(now_s, -1)
+        if worker.launched_s is None:
+            pool.up.add(now_s, -1)
+        else:
+            pool.gone(worker.launched_s, now_s)
 
-    def growing(self) -> list[SimPool]:
-        """The pools that could have more workers than they have."""
-        return [pool for pool in self.pools.values() if pool.spec.workers_max > pool.workers + pool.booting]
+    def rented(self) -> list[SimPool]:
+        """The pools that workers are launched in."""
+        return [pool for pool in self.pools.values() if pool.rented]
+
+    def home_kinds(self) -> list[Kind]:
+        """The kinds of workers that are there anyhow, in pools that do not grow."""
+        return [kind for pool in self.pools.values() if not pool.rented for kind in pool.kinds if kind.workers]
 
     def leases_of(self, job: JobRun) -> list[SimLease]:
         """What runs of a job."""
@@ -213,6 +254,7 @@ class Fleet:
                 pool.spec.price_usd_per_hour,
                 pool.spec.workers_max or None,
                 pool.spec.tags,
+                offer=self.kind(pool.spec.name, pool.machine).machine if pool.rented else None,
             )
             for pool in self.pools.values()
         )
@@ -224,13 +266,21 @@ class Fleet:
             for name, pool in self.pools.items()
         }
 
-    def outcomes(self, now_s: float) -> list[PoolOutcome]:
-        """What each pool gave until now."""
-        return [_outcome(pool, now_s) for pool in self.pools.values()]
+    def outcomes(self, ended_s: float, now_s: float) -> list[PoolOutcome]:
+        """What each pool gave until work ended; launched workers cost until now."""
+        return [_outcome(pool, now_s if pool.rented else ended_s) for pool in self.pools.values()]
 
 
 def _outcome(pool: SimPool, now_s: float) -> PoolOutcome:
     for curve in (pool.busy, pool.there, pool.up):
         curve.reach(now_s)
-    usd = pool.up.total / HOUR_S * pool.spec.price_usd_per_hour
-    return PoolOutcome(pool.spec.name, pool.busy.total, pool.there.total, pool.up.total, usd, pool.peak)
+    return PoolOutcome(
+        pool.spec.name,
+        pool.busy.total,
+        pool.there.total,
+        pool.up.total,
+        pool.usd(now_s),
+        pool.peak,
+        pool.launched,
+        pool.lost,
+    )

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from scheduler.domain.estimating import FrameTime
@@ -46,8 +47,8 @@ class TrueTimes:
 class Foresight:
     """Keeps every job's expected finish and slack up to date."""
 
-    def __init__(self, interval_s: float, estimator: Estimator | None = None) -> None:
-        self._interval_s, self._estimator = interval_s, estimator or TrueTimes()
+    def __init__(self, interval_s: float, estimator: Estimator | None = None, *, at_home: bool = False) -> None:
+        self._interval_s, self.estimator, self.at_home = interval_s, estimator or TrueTimes(), at_home
         self._made_s = -math.inf
 
     def look(self, planned: Iterable[StepRun], steps: Sequence[StepRun], fleet: Fleet, now_s: float) -> None:
@@ -69,9 +70,15 @@ class Foresight:
         seen = set(known)
         queue = [self._queued(step, fleet) for step in (*known, *(step for step in steps if step not in seen))]
         told = forecast(queue, groups_of(fleet), now_s)
+        home = _staying(queue, fleet, told, now_s) if self.at_home else {}
         for job in dict.fromkeys(step.job for step in steps):
             found: Forecast | None = told.get(job.index)
             job.finish_s = None if found is None else found.finish_s
+            if self.at_home:
+                stays = home.get(job.index)
+                job.home_unknown = False
+                job.home_finish_s = None if stays is None else stays.finish_s
+                job.home_high_s = None if stays is None else stays.high_s
 
     def _queued(self, step: StepRun, fleet: Fleet) -> QueuedStep:
         job = step.job
@@ -87,15 +94,13 @@ class Foresight:
             job.index,
             step.work.level,
             step.left - step.leased,
-            self._estimator.time_of(step),
+            self.estimator.time_of(step),
             groups,
             running,
         )
 
     def _alone_s(self, job: JobRun, slots: float) -> float:
-        return sum(
-            self._estimator.time_of(step).mean_s * max(1.0, step.left / slots) for step in job.steps if step.left
-        )
+        return sum(self.estimator.time_of(step).mean_s * max(1.0, step.left / slots) for step in job.steps if step.left)
 
 
 def group_name(pool: str, number: int) -> str:
@@ -110,6 +115,27 @@ def groups_of(fleet: Fleet) -> dict[str, SlotGroup]:
         for name, pool in fleet.pools.items()
         for number, kind in enumerate(pool.kinds)
     }
+
+
+def _staying(
+    queue: Sequence[QueuedStep], fleet: Fleet, told: Mapping[int, Forecast], now_s: float
+) -> Mapping[int, Forecast]:
+    """The forecast if every job stayed at home, as the farm makes it; the same one where nobody works elsewhere."""
+    rented = {
+        group_name(name, number)
+        for name, pool in fleet.pools.items()
+        for number, kind in enumerate(pool.kinds)
+        if pool.rented and kind.workers
+    }
+    if not rented:
+        return told
+    staying = [
+        replace(step, slots=tuple(name for name in step.slots if name not in rented))
+        if rented & set(step.slots)
+        else step
+        for step in queue
+    ]
+    return forecast(staying, groups_of(fleet), now_s)
 
 
 def _time_of(seconds: Sequence[float]) -> FrameTime:

@@ -63,11 +63,11 @@ class Meter:
         else:
             self.done += 1
 
-    def outcome(self, variant: str, jobs: list[JobRun], ended_s: float) -> Outcome:
-        """Everything that was measured until the end."""
+    def outcome(self, variant: str, jobs: list[JobRun], ended_s: float, now_s: float) -> Outcome:
+        """Everything that was measured until the end; launched workers may have gone, and cost, until later."""
         for curve in (*self._running.values(), *self._waiting.values()):
             curve.reach(ended_s)
-        pools = self._fleet.outcomes(ended_s)
+        pools = self._fleet.outcomes(ended_s, now_s)
         bins = max(1, -int(-ended_s // self._bin_s))
 
         def means(curves: Mapping[str, Curve]) -> dict[str, list[float]]:

@@ -18,6 +18,9 @@ FORECASTS_AIMED_AT = 400
 
 FORECAST_INTERVAL_MIN_S = 15.0
 
+BURST_FORECAST_S = 900.0
+"""Where machines are rented by forecasts they are at most so old, however long the trace."""
+
 BINS = 400
 """Points of each curve over the time in which jobs are submitted."""
 

@@ -88,7 +88,10 @@ class JobOutcome:
 
 @dataclass(frozen=True, slots=True)
 class PoolOutcome:
-    """What a pool gave: slot-seconds that were used and that were there, worker time and its price."""
+    """What a pool gave: slot-seconds that were used and that were there, worker time and its price.
+
+    `launched` workers came on demand; the provider took `lost` of them back.
+    """
 
     pool: str
     busy_slot_s: float
@@ -96,6 +99,8 @@ class PoolOutcome:
     worker_s: float
     usd: float
     workers_peak: int
+    launched: int = 0
+    lost: int = 0
 
     @property
     def utilisation(self) -> float:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from scheduler.domain.scaling import Policy
+from scheduler.routing.reserving import Reserved
 from scheduler.routing.rules import RuleBook
 from scheduler.routing.sieve import Placement
 from scheduler.simulation.fleet import Fleet, Kind
@@ -21,11 +23,12 @@ from scheduler.simulation.variants import Ordering, queue_in_order
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to run the farm: an order, and rules of routing."""
+    """One way to run the farm: an order, rules of routing, and a policy of autoscaling in place of the pools' own."""
 
     name: str
     ordering: Ordering = field(default_factory=lambda: Ordering("default"))
     book: RuleBook | None = None
+    autoscale: Policy | None = None
 
 
 class Planner:
@@ -42,8 +45,10 @@ class Planner:
         self._ordering, self._fleet = variant.ordering, fleet
         self._routes = Routes(variant.book, origin)
         self._foresight = foresight
-        self._foresees = variant.ordering.order == "policy" or variant.book is not None
+        self._foresees = variant.ordering.order == "policy" or variant.book is not None or foresight.at_home
+        foresight.at_home = foresight.at_home or self._routes.ask_of_home
         self._sharing = sharing
+        self._reserved: Reserved = {}
         self.steps: list[tuple[StepRun, Placement]] = []
 
     def plan(self, active: Iterable[JobRun], held: Mapping[str, int], now_s: float) -> None:
@@ -57,6 +62,21 @@ class Planner:
         self.steps = list(zip(ordered, places, strict=True))
         for step, placement in self.steps:
             step.caps = placement.caps
+        self.forget_queues()
+
+    def reserve(self, reserved: Reserved) -> None:
+        """Keep pools for some jobs, from now on."""
+        if reserved != self._reserved:
+            self._reserved = reserved
+            self.forget_queues()
+
+    @property
+    def reserved(self) -> Reserved:
+        """By pool, the jobs that its workers are kept for."""
+        return self._reserved
+
+    def forget_queues(self) -> None:
+        """Every kind of worker asks anew what it may take."""
         for kind in self._fleet.kinds:
             kind.queue = None
 
@@ -75,9 +95,13 @@ class Planner:
     def queue_of(self, kind: Kind) -> list[StepRun]:
         """The steps that workers of this kind may take, best first; made when it is first asked for after a plan."""
         if kind.queue is None:
-            pool, can_take = kind.pool, kind.can_take
+            pool, can_take, kept = kind.pool, kind.can_take, self._reserved.get(kind.pool)
             kind.queue = [
-                step for step, placement in self.steps if pool in placement.chosen and can_take(placement.needs)
+                step
+                for step, placement in self.steps
+                if pool in placement.chosen and can_take(placement.needs) and (kept is None or step.job.index in kept)
             ]
+            if kept is not None:
+                kind.queue.sort(key=lambda step: kept[step.job.index])
             kind.cursor = 0
         return kind.queue

@@ -82,6 +82,9 @@ class JobRun:
         "deadline_s",
         "finish_s",
         "hold",
+        "home_finish_s",
+        "home_high_s",
+        "home_unknown",
         "index",
         "leased",
         "left",
@@ -102,6 +105,10 @@ class JobRun:
         self.submitted = False
         self.finish_s: float | None = None
         self.slack_s: float | None = None
+        # When it would end if every job stayed at home; unknown until it was foretold for the first time.
+        self.home_finish_s: float | None = None
+        self.home_high_s: float | None = None
+        self.home_unknown = True
         self.left = work.task_count
         self.leased = 0
         self.steps = [StepRun(self, i, first_step + i, step) for i, step in enumerate(work.steps)]

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from scheduler.routing.facts import Facts, now_facts
-from scheduler.routing.route import RouteRequest
+from scheduler.routing.route import HOME_POOL, RouteRequest
 from scheduler.routing.router import JobFacts, RouteItem, Router
 from scheduler.routing.rules import EMPTY_BOOK, RuleBook
 from scheduler.routing.sieve import Placement
@@ -23,13 +23,18 @@ MINUTE_S = 60.0
 
 
 class Routes:
-    """Routes whole queues under one book of rules. Money is not bounded: a replay has no budgets."""
+    """Routes whole queues under one book of rules. Rules that ask for budgets see none set."""
 
     def __init__(self, book: RuleBook | None, origin: str | None) -> None:
         self._router = Router(book or EMPTY_BOOK)
         self._moving = self._router.moving_paths
         self._origin = datetime.fromisoformat(origin or DEFAULT_ORIGIN)
         self._known: dict[JobRun, tuple[RouteRequest, JobFacts]] = {}
+
+    @property
+    def ask_of_home(self) -> bool:
+        """Whether some rule reads when a job would end at home."""
+        return any(read.pool == HOME_POOL for read in self._router.book.reads)
 
     @property
     def depend_on_time(self) -> bool:
@@ -68,6 +73,10 @@ class Routes:
             known |= {"estimate.known": True, "estimate.basis": "simulation"}
             for pool in fleet.pools if has else ():
                 known[f"job.deadline_slack_s({pool})"] = to_go_s - left_s
+        if has and not job.home_unknown:
+            # As on the farm: with everything at home, so that sending a job away does not call it back.
+            stays_s = -ENDLESS_S if job.home_finish_s is None else to_go_s - _minutes(job.home_finish_s - now_s)
+            known[f"job.deadline_slack_s({HOME_POOL})"] = stays_s
         return [known.get(path) for path in self._moving]
 
     def _iso(self, at_s: float) -> str:

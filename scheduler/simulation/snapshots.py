@@ -195,6 +195,13 @@ def _pools(farm: Farm) -> list[PoolSpec]:
                 price_usd_per_hour=pool.price_usd_per_hour,
                 workers_max=pool.workers_max or 0,
                 machine=machine,
+                boot_s=pool.boot_s,
+                idle_s=pool.idle_s,
+                autoscale=pool.autoscale,
+                workers_min=pool.workers_min,
+                workers_kept=pool.workers_kept,
+                billing_s=pool.billing_s,
+                transfer_s=pool.transfer_s,
             )
         )
     return found

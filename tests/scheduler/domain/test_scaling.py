@@ -1,0 +1,298 @@
+"""Autoscaling: what each policy wants, and how it is bounded, paid for and debounced."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from rented import HOUR_S, NOW_S, asked, instance, late, one, pool, waiting
+
+from scheduler.domain.overflowing import overflows
+from scheduler.domain.renting import LEAD_S, rework, usd_per_work_s
+from scheduler.domain.resizing import decide
+from scheduler.domain.scaling import Ground, Phase, Policy, Stage
+
+# ---- static, twostate ------------------------------------------------------------------------------------------------
+
+
+def test_static_keeps_its_number_and_replaces_what_is_lost():
+    assert one(pool(Policy.STATIC, size=3)).launch == 3
+    assert one(pool(Policy.STATIC, instance(), instance("j", Phase.STARTING), size=3)).launch == 1
+    assert one(pool(Policy.STATIC, instance(), instance("j", Phase.RETIRING), size=3)).launch == 2
+    assert one(pool(Policy.STATIC, size=99)).launch == 20
+
+
+def test_static_lets_go_of_what_is_idle_and_too_much():
+    idle, busy = instance("idle", idle_s=900), instance("busy")
+
+    assert one(pool(Policy.STATIC, idle, busy, size=1)).retire == ("idle",)
+    assert one(pool(Policy.STATIC, busy, replace(busy, id="b"), size=1)).retire == ()
+
+
+def test_twostate_is_full_while_in_use_and_low_ten_minutes_after():
+    assert one(pool(Policy.TWOSTATE), waiting()).launch == 20
+    assert one(pool(Policy.TWOSTATE, used_at_s=NOW_S - 599)).launch == 20
+    assert one(pool(Policy.TWOSTATE, used_at_s=NOW_S - 600)).launch == 1
+    idle = [instance(f"i{n}", idle_s=700) for n in range(20)]
+    assert len(one(pool(Policy.TWOSTATE, *idle, used_at_s=NOW_S - 700)).retire) == 19
+    assert one(pool(Policy.TWOSTATE, *idle, used_at_s=NOW_S - 500)).retire == ()
+
+
+# ---- demand ----------------------------------------------------------------------------------------------------------
+
+
+def test_demand_has_a_slot_for_each_ready_task():
+    assert one(pool(Policy.DEMAND, slots=4), waiting(tasks=10)).launch == 3
+    assert one(pool(Policy.DEMAND, instance("new", Phase.STARTING), slots=4), waiting(tasks=10)).launch == 2
+    assert one(pool(Policy.DEMAND, instance("idle", idle_s=9), slots=4), waiting(tasks=10)).launch == 2
+    assert one(pool(Policy.DEMAND, instance("busy"), slots=4), waiting(tasks=10)).launch == 3
+    assert one(pool(Policy.DEMAND), waiting(tasks=500)).launch == 20
+    assert one(pool(Policy.DEMAND)).launch == 0
+
+
+def test_free_slots_at_home_are_taken_first():
+    assert one(pool(Policy.DEMAND), waiting(tasks=10), free_slots=7.0).launch == 3
+    assert one(pool(Policy.DEMAND), waiting(tasks=10, home=False), free_slots=7.0).launch == 10
+
+
+def test_no_worker_boots_for_less_work_than_its_boot_takes():
+    found = one(pool(Policy.DEMAND, boot_s=90.0, transfer_s=30.0), waiting(tasks=100, task_s=6.0))
+
+    assert found.launch == 5
+    assert any("more than 5 new workers would come too late" in reason for reason in found.reasons)
+    assert one(pool(Policy.DEMAND), waiting(tasks=9000, task_s=6.0)).launch == 20
+
+
+def test_a_job_counts_for_the_cheapest_pool_and_what_does_not_fit_for_the_next():
+    cheap = pool(Policy.DEMAND, name="cheap", price_usd_per_hour=0.2, workers_max=4)
+    dear = pool(Policy.DEMAND, name="dear", price_usd_per_hour=0.9)
+    both, only_dear = waiting(1, 10, pools=("dear", "cheap")), waiting(2, 3, pools=("dear",))
+
+    found = {scaling.pool: scaling.launch for scaling in asked(cheap, dear, work=(both, only_dear)).scalings}
+
+    assert found == {"cheap": 4, "dear": 6 + 3}
+
+
+def test_what_work_costs_counts_power_slots_and_losses():
+    slow = pool(Policy.DEMAND, price_usd_per_hour=0.5, power=0.5)
+    fast = pool(Policy.DEMAND, price_usd_per_hour=0.9)
+    lossy = pool(Policy.DEMAND, price_usd_per_hour=0.5, loss_per_hour=0.5)
+
+    assert usd_per_work_s(fast, 600) < usd_per_work_s(slow, 600)
+    assert usd_per_work_s(lossy, 2 * HOUR_S) > usd_per_work_s(fast, 2 * HOUR_S)
+    assert usd_per_work_s(lossy, 60) == pytest.approx(usd_per_work_s(replace(lossy, loss_per_hour=0.0), 60), rel=0.02)
+
+
+def test_rework_is_what_a_simulation_of_losses_gives():
+    import random
+
+    view, task_s, luck = pool(Policy.DEMAND, loss_per_hour=0.3), 3 * HOUR_S, random.Random(5)
+    rate = 0.35667494393873245 / HOUR_S  # -ln(0.7)
+    spent_s = 0.0
+    for _task in range(20_000):
+        while (lasts_s := luck.expovariate(rate)) < task_s:
+            spent_s += lasts_s + view.boot_s
+        spent_s += task_s
+
+    assert rework(view, task_s) == pytest.approx(spent_s / 20_000 / task_s, rel=0.03)
+
+
+# ---- deadline --------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_in_time_at_home_rents_nothing():
+    found = asked(pool(Policy.DEADLINE, margin_tasks=0), work=(late(late_h=-1, in_h=10), waiting(2, 500)))
+
+    assert found.scalings[0].launch == 0
+    assert found.covers == ()
+
+
+def test_only_the_part_that_home_cannot_do_is_taken_over():
+    # Half an hour late on ten slots: five hours of work.
+    found = asked(pool(Policy.DEADLINE, margin_tasks=0, haste=0), work=(late(tasks=60, late_h=0.5, in_h=4),))
+
+    (cover,) = found.covers
+    assert cover.stage is Stage.BURSTING
+    assert cover.work_s == pytest.approx(5 * HOUR_S)
+    # 4 h less boot and a task: 3.8 h, for which 1.3 instances would just do; with four times as many, 6.
+    assert found.scalings[0].launch == 6
+
+
+def test_what_one_job_gives_away_helps_those_behind_it():
+    first, second = late(1, 60, late_h=0.5, in_h=4), late(2, 60, late_h=0.6, in_h=4)
+    view = pool(Policy.DEADLINE, margin_tasks=0)
+
+    over = overflows(Ground(NOW_S, (view,), (first, second)), {"cloud": view})
+
+    assert over[1].work_s == pytest.approx(5 * HOUR_S)
+    assert over[2].work_s == pytest.approx(1 * HOUR_S)
+
+
+def test_jobs_that_are_covered_anyhow_give_first():
+    """Whose turn it is at home may change; nobody new is rented for then."""
+    covered, other = late(1, 60, late_h=-2, in_h=4), late(2, 60, late_h=0.5, in_h=4)
+    view = pool(Policy.DEADLINE, margin_tasks=0)
+
+    over = overflows(Ground(NOW_S, (view,), (covered, other), covered={1: "cloud"}), {"cloud": view})
+
+    assert {job: found.work_s for job, found in over.items()} == {1: pytest.approx(5 * HOUR_S)}
+
+
+def test_launching_waits_until_the_latest_moment_with_something_in_hand():
+    view = pool(Policy.DEADLINE, margin_tasks=0, haste=0.5)
+    early = asked(view, work=(late(tasks=60, late_h=0.5, in_h=12),))
+
+    (cover,) = early.covers
+    assert early.scalings[0].launch == 0
+    assert cover.stage is Stage.LATER
+    assert "nothing is rented yet" in cover.reason
+    assert cover.starts_s is not None
+
+    def at(now_s: float) -> int:
+        work = late(tasks=60, late_h=0.5, in_h=12)
+        return decide(Ground(now_s, (view,), (work,))).scalings[0].launch
+
+    assert at(cover.starts_s - 60) == 0
+    assert at(cover.starts_s + 1) > 0
+
+
+def test_a_job_that_began_goes_on_though_it_would_be_early_enough():
+    view = pool(Policy.DEADLINE, margin_tasks=0, haste=0.5)
+    work = late(tasks=60, late_h=0.5, in_h=12)
+
+    assert asked(view, work=(work,), covered={1: "cloud"}).covers[0].stage is Stage.BURSTING
+
+
+def test_boot_transfer_and_losses_make_it_begin_earlier():
+    def starts_s(**more: Any) -> float:
+        view = pool(Policy.DEADLINE, margin_tasks=0, **more)
+        return asked(view, work=(late(tasks=60, late_h=0.5, in_h=24),)).covers[0].starts_s or 0.0
+
+    assert starts_s(boot_s=1860.0) == pytest.approx(starts_s() - 1800)
+    assert starts_s(transfer_s=1800.0) == pytest.approx(starts_s() - 1800)
+    assert starts_s(loss_per_hour=0.5) < starts_s()
+
+
+def test_a_job_is_covered_by_the_cheapest_pool_that_can_make_its_date():
+    cheap = pool(Policy.DEADLINE, name="cheap", price_usd_per_hour=0.1, workers_max=1, margin_tasks=0)
+    dear = pool(Policy.DEADLINE, name="dear", margin_tasks=0)
+    small = late(1, 10, late_h=0.1, in_h=8, pools=("dear", "cheap"))
+    large = late(2, 90, late_h=1.5, in_h=8, pools=("dear", "cheap"))
+
+    found = {cover.job: cover.pool for cover in asked(cheap, dear, work=(small, large)).covers}
+
+    assert found == {1: "cheap", 2: "dear"}
+
+
+def test_no_money_for_what_no_pool_can_save():
+    view = pool(Policy.DEADLINE, workers_max=1, margin_tasks=0, grace_s=HOUR_S)
+    hopeless = late(1, 90, late_h=9, in_h=2)
+
+    found = asked(view, work=(hopeless,))
+    assert found.covers[0].stage is Stage.HOPELESS
+    assert found.scalings[0].launch == 0
+    assert asked(replace(view, grace_s=99 * HOUR_S), work=(hopeless,)).scalings[0].launch == 1
+
+
+def test_the_work_of_the_hopeless_stays_at_home_and_makes_others_late():
+    view = pool(Policy.DEADLINE, workers_max=2, margin_tasks=0, haste=0, grace_s=0.0)
+    hopeless = late(1, 600, late_h=9, in_h=2)
+    other = late(2, 12, late_h=0.1, in_h=12)
+
+    found = {cover.job: cover for cover in asked(view, work=(hopeless, other)).covers}
+
+    assert found[1].stage is Stage.HOPELESS
+    assert found[2].stage is Stage.BURSTING
+    assert found[2].work_s == pytest.approx(HOUR_S)
+
+
+def test_where_not_all_can_be_in_time_the_largest_is_put_off_and_served_last():
+    view = pool(Policy.DEADLINE, workers_max=2, margin_tasks=0, grace_s=99 * HOUR_S)
+    jobs = (
+        late(1, 60, late_h=3, in_h=4, home_power=9.0),
+        late(2, 6, late_h=3, in_h=4, home_power=9.0),
+        late(3, 12, late_h=9, in_h=5, home_power=9.0),
+    )
+
+    decision = asked(view, work=jobs)
+
+    assert list(decision.covered) == [2, 3, 1]
+    assert decision.reserved([view]) == {"cloud": {2: 0, 3: 1, 1: 2}}
+    assert decision.scalings[0].launch == 2
+
+
+def test_what_may_run_nowhere_else_is_done_without_a_date():
+    found = asked(pool(Policy.DEADLINE), work=(waiting(tasks=5, home=False, home_power=0.0),))
+
+    assert found.scalings[0].launch == 5
+    assert found.covers[0].reason.startswith("it cannot be done at home")
+
+
+def test_a_unit_that_is_paid_for_is_used():
+    """Four hours of work in hours that are paid for as a whole: never more than four instances."""
+    view = pool(Policy.DEADLINE, margin_tasks=0, billing_s=HOUR_S)
+
+    assert one(view, late(tasks=200, late_h=0.4, in_h=1.3)).launch == 4
+
+
+def test_the_margin_fades_as_the_date_comes_near():
+    close = late(tasks=60, late_h=-0.5, in_h=10)
+
+    assert (
+        asked(pool(Policy.DEADLINE, margin_tasks=25), work=(close,)).covers[0].reason.startswith("it would end only 30")
+    )
+    assert asked(pool(Policy.DEADLINE, margin_tasks=25), work=(late(tasks=60, late_h=-0.5, in_h=0.9),)).covers == ()
+
+
+def test_a_job_that_a_demand_pool_takes_needs_no_cover():
+    hungry = pool(Policy.DEMAND, name="hungry", workers_max=100)
+    work = late(tasks=40, late_h=1, in_h=4, pools=("hungry", "cloud"))
+
+    found = asked(hungry, pool(Policy.DEADLINE), work=(work,))
+
+    assert [scaling.launch for scaling in found.scalings] == [40, 0]
+    assert found.covers == ()
+
+
+# ---- Bounds, money, debouncing ---------------------------------------------------------------------------------------
+
+
+def test_money_bounds_launches_and_goes_to_the_cheapest_pool_first():
+    cheap = pool(Policy.DEMAND, name="cheap", price_usd_per_hour=0.1, workers_max=3, reserve_usd=1.0)
+    dear = pool(Policy.DEMAND, name="dear", price_usd_per_hour=0.9, reserve_usd=3.0)
+    work = (waiting(1, 50, pools=("cheap", "dear")),)
+
+    found = asked(cheap, dear, work=work, budget_usd=10.0)
+
+    assert [scaling.launch for scaling in found.scalings] == [3, 2]
+    assert "the budget is enough for 2 more launches" in found.scalings[1].reasons
+    assert one(pool(Policy.DEMAND, reserve_usd=3.0, budget_usd=8.9), waiting()).launch == 2
+
+
+def test_an_idle_worker_goes_shortly_before_it_would_be_paid_for_again():
+    def retired(age_s: float) -> tuple[str, ...]:
+        idle = instance("i", age_s=age_s, idle_s=900)
+        return one(pool(Policy.DEMAND, idle, billing_s=HOUR_S)).retire
+
+    assert retired(HOUR_S - LEAD_S - 1) == ()
+    assert retired(HOUR_S - LEAD_S + 1) == ("i",)
+    assert retired(HOUR_S + 1) == ()
+
+
+def test_growing_and_shrinking_keep_apart():
+    idle = instance(idle_s=900)
+
+    assert one(pool(Policy.DEMAND, idle, grown_at_s=NOW_S - 119)).retire == ()
+    assert one(pool(Policy.DEMAND, idle, grown_at_s=NOW_S - 121)).retire == ("i",)
+    assert one(pool(Policy.DEMAND, shrunk_at_s=NOW_S - 119), waiting()).launch == 0
+    assert one(pool(Policy.DEMAND, shrunk_at_s=NOW_S - 121), waiting()).launch == 10
+
+
+def test_the_minimum_is_kept_and_started():
+    assert one(pool(Policy.DEMAND, workers_min=2)).launch == 2
+    assert one(pool(Policy.DEADLINE, instance(idle_s=900), instance("j", idle_s=900), workers_min=1)).retire == ("i",)
+
+
+def test_none_is_left_alone():
+    assert asked(pool(Policy.NONE, instance(idle_s=9e4)), work=(waiting(),)).scalings == ()
