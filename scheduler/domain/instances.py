@@ -64,8 +64,9 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """An instance as the record has it. `idle`: its worker holds no lease, or there is none; `silent_s`: how long its
-    worker has not been heard of (None: it has none)."""
+    """An instance as the record has it. `seen`: it was in a list at least once, and is not only known from the launch's
+    answer. `idle`: its worker holds no lease, or there is none; `silent_s`: how long its worker has not been heard of
+    (None: it has none)."""
 
     id: str
     intent: str
@@ -75,6 +76,7 @@ class Known:
     running_at_s: float | None = None
     missing_since_s: float | None = None
     worker: str = ""
+    seen: bool = True
     idle: bool = True
     silent_s: float | None = None
 
@@ -145,7 +147,7 @@ def compare(
     there = {one.id for one in listed}
     for row in known.values():
         if row.id not in there and row.status is not InstanceStatus.GONE:
-            _left_out(now_s, row, found)
+            _left_out(now_s, row, found, patience)
     gone = {turn.id for turn in found.turns if turn.event is InstanceEvent.VANISH}
     for row in known.values():
         why = _must_end(now_s, row, patience)
@@ -184,7 +186,9 @@ def _known(now_s: float, row: Known, one: Listed, found: Findings) -> None:
         found.turns.append(Turn(row.id, InstanceEvent.RUN, "", now_s))
 
 
-def _left_out(now_s: float, row: Known, found: Findings) -> None:
+def _left_out(now_s: float, row: Known, found: Findings, patience: Patience) -> None:
+    if not row.seen and now_s - row.launched_at_s < patience.lookup_s:
+        return  # it is so new that lists do not have it yet
     if row.missing_since_s is None:
         found.absent.append(row.id)
     elif now_s - row.missing_since_s >= MISSING_S:

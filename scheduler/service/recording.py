@@ -102,6 +102,7 @@ class Record:
         self._mark(found, at_s)
         for one in found.adopted:
             self.adopt(self._listed[one.id], at_s)
+            self.rows[one.id].seen_at = at_s
         for turn in found.turns:
             self.turn(self.rows[turn.id], turn.event, turn.reason, turn.at_s)
         if not self._around.patience.reap:
@@ -139,7 +140,6 @@ class Record:
             billing_s=order.billing_s,
             life_s=order.life_s,
             launched_at=min(max(one.launched_at_s, asked_s), at_s),
-            seen_at=at_s,
         )
         self._add(row)
         link_worker(self._tx, row)
@@ -290,6 +290,7 @@ def known_view(row: CloudInstance, workers: Mapping[str, WorkerState]) -> Known:
         running_at_s=row.running_at,
         missing_since_s=row.missing_since,
         worker=row.worker,
+        seen=row.seen_at is not None,
         idle=worker is None or (worker.drained and not worker.held),
         silent_s=worker.silent_s if worker is not None else None,
     )

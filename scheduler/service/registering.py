@@ -28,20 +28,7 @@ async def register_worker(farm: Farm, identity: Identity, hello: WorkerHello) ->
         Denied: the join code is not valid, or not for this pool or instance.
         Refused: another protocol, or a pool that this farm does not have.
     """
-    if hello.protocol != PROTOCOL_VERSION:
-        raise Refused(
-            f"The worker speaks protocol {hello.protocol}, this scheduler {PROTOCOL_VERSION}.",
-            code="protocol_mismatch",
-            hint="Install the same release of Outfield on both.",
-        )
-    pools_or_refuse([hello.pool], farm.settings)
-    if hello.pool in farm.sites.sites:
-        raise Refused(
-            f"The pool {hello.pool!r} is another farm; workers join that farm itself.",
-            code="pool_is_site",
-            hint="Start the worker with another --pool, or with the other farm's --server.",
-        )
-    check_request(farm, hello.csr)
+    _check(farm, hello)
     worker_id = f"w{secrets.token_hex(5)}"
     rating = rating_of(hello.capabilities.details)
 
@@ -93,6 +80,28 @@ async def register_worker(farm: Farm, identity: Identity, hello: WorkerHello) ->
         farm=farm.settings.farm.name,
         certificate=certify(farm, worker_id, hello.csr) if hello.csr and farm.authority else None,
     )
+
+
+def _check(farm: Farm, hello: WorkerHello) -> None:
+    """Whether such a worker can join here at all.
+
+    Raises:
+        Refused: another protocol, a pool that this farm does not have or that is another farm, a bad signing request.
+    """
+    if hello.protocol != PROTOCOL_VERSION:
+        raise Refused(
+            f"The worker speaks protocol {hello.protocol}, this scheduler {PROTOCOL_VERSION}.",
+            code="protocol_mismatch",
+            hint="Install the same release of Outfield on both.",
+        )
+    pools_or_refuse([hello.pool], farm.settings)
+    if hello.pool in farm.sites.sites:
+        raise Refused(
+            f"The pool {hello.pool!r} is another farm; workers join that farm itself.",
+            code="pool_is_site",
+            hint="Start the worker with another --pool, or with the other farm's --server.",
+        )
+    check_request(farm, hello.csr)
 
 
 def pool_tags(farm: Farm, pool: str) -> tuple[str, ...]:

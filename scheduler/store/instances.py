@@ -47,8 +47,8 @@ class CloudInstance(SQLModel, table=True):
     """An instance that exists, or did. `id` is its provider's.
 
     `intent` is the intent that it belongs to; empty: it was found and nobody had ordered it, or more was there than
-    ordered (`label` is what its label says then). `missing_since` is when lists began to leave it out, `asked_at` when
-    its provider was last asked to end it. `usd` is what it has cost, once it is gone.
+    ordered (`label` is what its label says then). `seen_at` is when a list last had it, `missing_since` is since when
+    lists leave it out, `asked_at` when its provider was last asked to end it. `usd` is what it cost, once it is gone.
     """
 
     __tablename__ = "instance"

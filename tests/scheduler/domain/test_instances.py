@@ -107,6 +107,14 @@ def test_one_list_that_leaves_it_out_is_no_proof() -> None:
     assert (turn.event, turn.at_s) == (InstanceEvent.VANISH, NOW_S - MISSING_S)
 
 
+def test_what_was_only_just_launched_may_take_its_time_to_be_listed() -> None:
+    new = replace(ROW, seen=False, launched_at_s=NOW_S - PATIENCE.lookup_s + 1)
+    late = replace(new, launched_at_s=NOW_S - PATIENCE.lookup_s)
+
+    assert found(new) == Findings()
+    assert found(late).absent == ["i1"]
+
+
 def test_what_is_back_in_the_list_is_not_missing_any_more() -> None:
     findings = found(replace(ROW, missing_since_s=NOW_S - 10), seen=(listed("i1"),))
 

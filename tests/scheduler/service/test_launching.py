@@ -324,3 +324,13 @@ def test_before_the_scheduler_serves_no_machine_is_told_where_it_is(rent: Make) 
     farm.farm.url = "http://farm.studio:8000"
     farm.pass_time(10.0)
     assert len(farm.boxes()) == 1
+
+
+def test_an_instance_that_is_listed_late_is_not_taken_to_be_gone(rent: Make) -> None:
+    farm = rent(cloud={"listing_delay_s": 90.0})
+    farm.apply(1)
+    farm.pass_time(120.0)
+
+    assert {row.status for row in farm.rows().values()} == {"RUNNING"}
+    assert farm.intents()[0].reserved_usd == pytest.approx(3.66)
+    assert farm.events("instance.gone", "instance.ending") == []
