@@ -111,11 +111,12 @@ class FakeEc2:
 
     def alive(self, farm: str | None = None) -> dict[str, str]:
         """Number → start-up script of every instance (of a farm) that runs."""
-        numbers = [number for number in list(self.templates) if farm in (None, self._farm(number))]
+        numbers = [number for number in list(self.templates) if farm in (None, self.tags(number).get("outfield-farm"))]
         return {number: self.start_up(number) for number in numbers if state(number) in {"pending", "running"}}
 
-    def _farm(self, number: str) -> str | None:
-        return next((tag["value"] for tag in _instance(number).get_tags() if tag["key"] == "outfield-farm"), None)
+    def tags(self, number: str) -> dict[str, str]:
+        """The tags of an instance."""
+        return {tag["key"]: tag["value"] for tag in _instance(number).get_tags()}
 
     def _end(self, number: str, code: str, message: str, behaviour: str = "terminate") -> None:
         from moto.ec2.models.instances import StateReason

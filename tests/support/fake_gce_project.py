@@ -78,6 +78,8 @@ class Project:
         self.name, self.now = name, now
         self.lock = threading.RLock()
         self.machines: dict[tuple[str, str], Machine] = {}
+        self.born: list[Machine] = []
+        """Every instance that ever was."""
         self.operations: dict[str, Operation] = {}
         self.requests: dict[str, str] = {}
         self.templates: dict[str, Body] = {}
@@ -131,6 +133,7 @@ class Project:
         for name in names[:made]:
             properties = dict(body["instanceProperties"])
             self.machines[zone, name] = Machine(zone, name, next(self._numbers), properties, self.now())
+            self.born.append(self.machines[zone, name])
         if zone in self.stock:
             self.stock[zone] -= made
         counts = {"targetVmCount": count, "createdVmCount": made, "failedToCreateVmCount": count - made}

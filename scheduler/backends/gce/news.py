@@ -18,7 +18,10 @@ KNOWN_MAX = 10_000
 
 
 class News:
-    """Remembers what was told, and whose instances were whose. `prefix` is what the names of ours begin with."""
+    """Remembers what was told, and whose instances were whose. `prefix` is what the names of ours begin with.
+
+    After a restart the news of the last minutes is told once more, without the intents of what is gone by then.
+    """
 
     def __init__(self, prefix: str, now: datetime) -> None:
         self._prefix = prefix
