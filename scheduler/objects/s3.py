@@ -43,11 +43,16 @@ _DENIED = frozenset({"401", "403", "AccessDenied", "InvalidAccessKeyId", "Signat
 Result = TypeVar("Result")
 
 
-def make_client(endpoint_url: str | None, region: str | None, transfer: Transfer) -> Any:
-    """A client of boto3: with a path in the address where an endpoint is named, as few stores know host names."""
+def make_client(endpoint_url: str | None, region: str | None, transfer: Transfer, *, bucket: str = "") -> Any:
+    """A client of boto3 for a bucket.
+
+    The bucket stands in the host's name, else signed URLs name Amazon's global host, which sends on to the region's,
+    where the signature is not good. It stands in the path where an endpoint is named, as few stores know host names,
+    and where its name has dots, for which no certificate is.
+    """
     config = Config(
         signature_version="s3v4",
-        s3={"addressing_style": "path" if endpoint_url else "auto"},
+        s3={"addressing_style": "path" if endpoint_url or "." in bucket else "virtual"},
         retries={"mode": "standard", "max_attempts": ATTEMPTS_MAX},
         connect_timeout=CONNECT_S,
         read_timeout=READ_S,
