@@ -24,6 +24,7 @@ from scheduler.store.writer import Transaction
 router = guarded("blobs")
 
 STORED = {**tells(BlobShape, 413, 422, 507, status=201, words="Stored"), **tells(BlobShape, words="Known already")}
+MOVED = {"description": "A worker that sent X-Outfield-Direct may fetch it from the farm's object store"}
 UPLOAD = {"requestBody": {"required": True, "content": {BYTES: {"schema": {"type": "string", "format": "binary"}}}}}
 
 
@@ -50,7 +51,7 @@ async def put_blob(request: Request, farm: OnFarm, hash: str) -> Response:  # no
     return answer({"hash": digest, "size": incoming.size}, "The file was stored.", status=201)
 
 
-@router.get("/blobs/{hash}", responses=sends(BYTES, 404, 416, words="The file"))
+@router.get("/blobs/{hash}", responses={**sends(BYTES, 404, 416, words="The file"), 307: MOVED})
 async def get_blob(request: Request, farm: OnFarm, caller: Caller, hash: str) -> Response:  # noqa: A002
     """Download a file by its SHA-256. It answers to Range. A worker that asks for it is sent to the store itself."""
     if caller.role is Role.WORKER and farm.direct and DIRECT_HEADER in request.headers:
@@ -82,11 +83,13 @@ async def record_blob(farm: Farm, digest: str, size: int) -> None:
 
 async def _send(request: Request, farm: Farm, text: str) -> Response:
     digest, blobs = text.lower(), farm.store.blobs
-    if not await asyncio.to_thread(blobs.has, digest):
-        raise NotFound("This file is not on this farm.", code="blob_unknown", hint="Upload it with PUT /blobs/{hash}.")
-    told = Told(digest, await asyncio.to_thread(blobs.size, digest), BYTES, FOR_EVER)
-    if blobs.remote:
-        return await stream_answer(request, partial(blobs.open, digest), told)
+    try:
+        told = Told(digest, await asyncio.to_thread(blobs.size, digest), BYTES, FOR_EVER)
+        if blobs.remote:
+            return await stream_answer(request, partial(blobs.open, digest), told)
+    except FileNotFoundError as error:
+        hint = "Upload it with PUT /blobs/{hash}."
+        raise NotFound("This file is not on this farm.", code="blob_unknown", hint=hint) from error
     return file_answer(request, blobs.path(digest), told)
 
 

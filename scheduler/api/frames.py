@@ -70,7 +70,10 @@ async def get_frame(request: Request, farm: OnFarm, job: str, frame: str) -> Res
     told = Told(found.hash, found.size, media_of(found.name), REVALIDATE, found.name)
     if found.path is not None:
         return file_answer(request, found.path, told)
-    return await stream_answer(request, partial(frames.open, found.where, found.size), told)
+    try:
+        return await stream_answer(request, partial(frames.open, found.where, found.size), told)
+    except FileNotFoundError as error:
+        raise frame_missing(found.job, found.frame, PUBLISHED) from error
 
 
 @router.get("/jobs/{job}/frames/{frame}/preview", responses=sends("image/webp", 404, 503, words="A small WebP"))

@@ -56,12 +56,15 @@ def _storage(settings: Settings) -> Iterator[Egress]:
     parts = urlsplit(settings.server.storage or "")
     asked = {key: values[0] for key, values in parse_qs(parts.query).items()}
     if parts.scheme == "s3":
-        url = asked.get("endpoint_url") or f"https://s3.{asked.get('region', 'us-east-1')}.amazonaws.com"
+        host = "" if "." in parts.netloc else f"{parts.netloc}."  # as `objects.s3` addresses a bucket
+        url = asked.get("endpoint_url") or f"https://{host}s3.{asked.get('region', 'us-east-1')}.amazonaws.com"
     elif parts.scheme == "gs":
         url = asked.get("endpoint") or "https://storage.googleapis.com"
+        if url.startswith("https://"):
+            yield _egress("https://oauth2.googleapis.com", "scheduler", "a token for the storage", "server.storage")
     else:
         return
-    for who in ("scheduler", "workers"):
+    for who in ("scheduler", "workers") if settings.storage.direct else ("scheduler",):
         yield _egress(url, who, "files and frames", "server.storage")
 
 

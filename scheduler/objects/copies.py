@@ -11,6 +11,7 @@ import os
 import shutil
 import threading
 import uuid
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -89,7 +90,7 @@ class FetchedCopies:
 
     def _evict(self) -> None:
         """Remove the least recently used, but nothing that somebody may be about to open."""
-        found = sorted((path.stat().st_mtime, path.stat().st_size, path) for path in self._files())
+        found = sorted(self._files())
         left, newest_s = sum(size for _when, size, _path in found), found[-1][0] if found else 0.0
         for when_s, size, path in found:
             if left <= EVICT_TO * self._bytes_max or when_s > newest_s - KEEP_S:
@@ -99,7 +100,12 @@ class FetchedCopies:
         self._bytes = left
 
     def _measure(self) -> int:
-        return sum(path.stat().st_size for path in self._files())
+        return sum(size for _when, size, _path in self._files())
 
-    def _files(self) -> list[Path]:
-        return [Path(folder) / name for folder, _folders, names in os.walk(self._folder) for name in names]
+    def _files(self) -> Iterator[tuple[float, int, Path]]:
+        """Time of last use, bytes, path of every copy; others may be removing them meanwhile."""
+        for folder, _folders, names in os.walk(self._folder):
+            for path in (Path(folder) / name for name in names):
+                with suppress(FileNotFoundError):
+                    status = path.stat()
+                    yield status.st_mtime, status.st_size, path

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import io
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -71,7 +72,7 @@ class GcsObjects:
         self._bucket, self._transfer, self._signing = client.bucket(bucket), transfer, signing
         self._endpoint = client.api_endpoint if hasattr(client, "api_endpoint") else None
         self._prefix = f"{prefix}/" if prefix else ""
-        self._uploads = OneByOne()
+        self._uploads, self._lanes = OneByOne(), threading.BoundedSemaphore(transfer.parallel)
 
     @property
     def url(self) -> str:
@@ -143,11 +144,12 @@ class GcsObjects:
         there = {blob.name for blob in self._listed(folder)}
 
         def send(part: Part) -> Any:
-            piece = read_piece(file, part)
-            own = f"{folder}{part.number:05d}.{piece.md5.hex()}"  # by its content, so that no two uploads can mix
-            if own not in there:
-                self._send(own, piece)
-            return self._bucket.blob(own)
+            with self._lanes:
+                piece = read_piece(file, part)
+                own = f"{folder}{part.number:05d}.{piece.md5.hex()}"  # by its content, so that no two uploads can mix
+                if own not in there:
+                    self._send(own, piece)
+                return self._bucket.blob(own)
 
         blobs = side_by_side(send, plan, self._transfer.parallel)
         groups = [blobs[start : start + COMPOSE_MAX] for start in range(0, len(blobs), COMPOSE_MAX)]

@@ -6,6 +6,7 @@ import errno
 import io
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -53,11 +54,11 @@ class LocalObjects:
 
     def size(self, key: str) -> int | None:
         """See the port."""
-        path = self._root / checked(key)
         try:
-            return path.stat().st_size if path.is_file() else None
-        except FileNotFoundError:
+            found = (self._root / checked(key)).stat()
+        except (FileNotFoundError, NotADirectoryError):
             return None
+        return found.st_size if stat.S_ISREG(found.st_mode) else None
 
     def remove(self, key: str) -> None:
         """See the port."""

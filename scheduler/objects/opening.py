@@ -123,7 +123,7 @@ def _remote(address: Address, transfer: Transfer) -> Callable[[Transfer], Object
     if address.scheme == "s3":
         from scheduler.objects import s3
 
-        connected = s3.make_client(options.get("endpoint_url"), options.get("region"), transfer)
+        connected = s3.make_client(options.get("endpoint_url"), options.get("region"), transfer, bucket=bucket)
         return lambda how: s3.S3Objects(connected, bucket, prefix, how)
     from google.auth.exceptions import DefaultCredentialsError
 

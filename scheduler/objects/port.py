@@ -35,7 +35,7 @@ class Announced(NamedTuple):
 
 @dataclass(frozen=True)
 class Transfer:
-    """How files travel: larger ones than `single_max_bytes` in parts of `part_bytes`, `parallel` at a time.
+    """How files travel: larger ones than `single_max_bytes` in parts of `part_bytes`, at most `parallel` in all.
 
     `look_first` spares the sending of parts for an object that is there; the trial of a store wants the condition of
     the commit itself put to the test.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import io
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -42,11 +43,16 @@ _DENIED = frozenset({"401", "403", "AccessDenied", "InvalidAccessKeyId", "Signat
 Result = TypeVar("Result")
 
 
-def make_client(endpoint_url: str | None, region: str | None, transfer: Transfer) -> Any:
-    """A client of boto3: with a path in the address where an endpoint is named, as few stores know host names."""
+def make_client(endpoint_url: str | None, region: str | None, transfer: Transfer, *, bucket: str = "") -> Any:
+    """A client of boto3 for a bucket.
+
+    The bucket stands in the host's name, else signed URLs name Amazon's global host, which sends on to the region's,
+    where the signature is not good. It stands in the path where an endpoint is named, as few stores know host names,
+    and where its name has dots, for which no certificate is.
+    """
     config = Config(
         signature_version="s3v4",
-        s3={"addressing_style": "path" if endpoint_url else "auto"},
+        s3={"addressing_style": "path" if endpoint_url or "." in bucket else "virtual"},
         retries={"mode": "standard", "max_attempts": ATTEMPTS_MAX},
         connect_timeout=CONNECT_S,
         read_timeout=READ_S,
@@ -63,7 +69,7 @@ class S3Objects:
     def __init__(self, client: Any, bucket: str, prefix: str, transfer: Transfer) -> None:
         self._client, self._bucket, self._transfer = client, bucket, transfer
         self._prefix = f"{prefix}/" if prefix else ""
-        self._uploads = OneByOne()
+        self._uploads, self._lanes = OneByOne(), threading.BoundedSemaphore(transfer.parallel)
 
     @property
     def url(self) -> str:
@@ -149,27 +155,31 @@ class S3Objects:
             if self._transfer.look_first and self._exists(named):
                 return False
             upload, there = self._begun(named)
-
-            def send(part: Part) -> dict[str, Any]:
-                piece = read_piece(file, part)
-                digest = piece.md5.hex()
-                if there.get(part.number) == (part.size, digest):
-                    return {"PartNumber": part.number, "ETag": f'"{digest}"'}
-                done = self._client.upload_part(
-                    **named, UploadId=upload, PartNumber=part.number, Body=piece.data, ContentMD5=piece.md5_text
-                )
-                return {"PartNumber": part.number, "ETag": done["ETag"]}
-
             plan = plan_parts(size, self._transfer.part_bytes, PARTS_MAX)
-            parts = side_by_side(send, plan, self._transfer.parallel)
+            named_upload = {**named, "UploadId": upload}
+            parts = side_by_side(
+                lambda part: self._send(named_upload, file, part, there.get(part.number)), plan, self._transfer.parallel
+            )
             complete = partial(
                 self._client.complete_multipart_upload,
-                **named, UploadId=upload, MultipartUpload={"Parts": parts}, IfNoneMatch="*",
-            )  # fmt: skip
+                **named_upload,
+                MultipartUpload={"Parts": parts},
+                IfNoneMatch="*",
+            )
             fresh = self._commit(complete)
             if not fresh:
-                self._client.abort_multipart_upload(**named, UploadId=upload)
+                self._client.abort_multipart_upload(**named_upload)
             return fresh
+
+    def _send(self, upload: dict[str, Any], file: Path, part: Part, there: tuple[int, str] | None) -> dict[str, Any]:
+        """Send a part, unless it is there as it should be."""
+        with self._lanes:
+            piece = read_piece(file, part)
+            tag = f'"{piece.md5.hex()}"'
+            if there != (part.size, piece.md5.hex()):
+                sent = partial(self._client.upload_part, **upload, PartNumber=part.number, Body=piece.data)
+                tag = sent(ContentMD5=piece.md5_text)["ETag"]
+            return {"PartNumber": part.number, "ETag": tag}
 
     def _begun(self, named: dict[str, Any]) -> tuple[str, dict[int, tuple[int, str]]]:
         """The latest upload of this key with the parts that have arrived (size, MD5), or a new one."""

@@ -16,7 +16,7 @@ class StorageSettings(Section):
         default=8 * MIB, ge=0, le=8 * MIB, description="largest file that is sent in one piece; larger ones go in parts"
     )
     part_bytes: int = Field(default=16 * MIB, ge=5 * MIB, le=512 * MIB, description="size of one part of a large file")
-    parallel: int = Field(default=4, ge=1, le=64, description="parts of one file that travel side by side")
+    parallel: int = Field(default=4, ge=1, le=64, description="parts that travel side by side, of all uploads")
     stale_upload_s: float = Field(
         default=86_400.0, ge=60, description="age at which an upload that was broken off is removed"
     )

@@ -136,7 +136,7 @@ class BlobStore:
         Raises:
             FileNotFoundError: it is not here.
         """
-        size = self._objects.size(key_of(blob))
+        size = self._objects.size(key_of(blob)) if is_hash(blob) else None
         if size is None:
             raise FileNotFoundError(blob)
         return size

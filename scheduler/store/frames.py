@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from scheduler.objects.opening import Storage
 
+BLOBS = "blobs/"
 FRAMES = "frames/"
 STAGING = "staging/"
 
@@ -78,8 +79,10 @@ class FrameStore:
 
     def sweep(self, before_s: float) -> int:
         """Remove broken uploads and what workers have put, but never reported, if it is older; returns how much."""
+        if not self.remote:
+            return self._objects.sweep(BLOBS, before_s=before_s, objects=False)
         broken = self._objects.sweep("", before_s=before_s, objects=False)
-        return broken + (self._objects.sweep(STAGING, before_s=before_s, objects=True) if self.remote else 0)
+        return broken + self._objects.sweep(STAGING, before_s=before_s, objects=True)
 
 
 def is_object(where: str) -> bool:

@@ -40,11 +40,19 @@ def test_a_farm_of_the_studios_own_calls_nobody():
         ),
         (
             {"server": {"storage": "s3://bucket/p?region=eu-west-1"}},
-            {("s3.eu-west-1.amazonaws.com", 443, "scheduler"), ("s3.eu-west-1.amazonaws.com", 443, "workers")},
+            {("bucket.s3.eu-west-1.amazonaws.com", 443, who) for who in ("scheduler", "workers")},
+        ),
+        (
+            {"server": {"storage": "s3://buc.ket/p?region=eu-west-1"}, "storage": {"direct": False}},
+            {("s3.eu-west-1.amazonaws.com", 443, "scheduler")},
         ),
         (
             {"server": {"storage": "gs://bucket"}},
-            {("storage.googleapis.com", 443, "scheduler"), ("storage.googleapis.com", 443, "workers")},
+            {
+                ("oauth2.googleapis.com", 443, "scheduler"),
+                ("storage.googleapis.com", 443, "scheduler"),
+                ("storage.googleapis.com", 443, "workers"),
+            },
         ),
     ],
 )

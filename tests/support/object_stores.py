@@ -47,7 +47,8 @@ class _Server:
         self._log = (self.folder / "log").open("wb")
         self._process = subprocess.Popen(
             [str(part).replace("FOLDER", str(self.folder)) for part in command],
-            stdout=self._log, stderr=subprocess.STDOUT, env=os.environ | (environment or {}), cwd=self.folder,
+            stdout=self._log, stderr=subprocess.STDOUT, cwd=self.folder,
+            env=os.environ | (environment or {}),
         )  # fmt: skip
 
     def until(self, look: Any) -> None:
@@ -70,13 +71,14 @@ class Weed:
     """A real S3 server. Whoever uses it needs `CREDENTIALS` in the environment."""
 
     def __init__(self) -> None:
-        ports = free_ports(2 * len(_WEED_PORTS))
+        self._ports = ports = free_ports(2 * len(_WEED_PORTS))
         flags = [f"-{name}={port}" for name, port in zip(_WEED_PORTS, ports, strict=False)]
         flags += [f"-{name}.grpc={port}" for name, port in zip(_WEED_PORTS, ports[len(_WEED_PORTS) :], strict=True)]
         self.endpoint = f"http://127.0.0.1:{ports[0]}"
         self._server = _Server(
             require("weed"), "mini", "-dir=FOLDER", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", *flags,
-            "-s3.port.iceberg=0", "-admin.ui=false", "-webdav=false", environment=CREDENTIALS,
+            "-s3.port.iceberg=0", "-s3.port.lance=0", "-admin.ui=false", "-webdav=false", "-master.telemetry=false",
+            "-filer.localSocket=FOLDER/f.sock", "-s3.localSocket=FOLDER/s.sock", environment=CREDENTIALS,
         )  # fmt: skip
         self._server.until(self._makes_bucket)
 
@@ -101,8 +103,11 @@ class Weed:
         return [each["Key"] for each in found.get("Uploads", ())]
 
     def stop(self) -> None:
-        """End it."""
+        """End it, and remove the sockets that it leaves where no flag can put them elsewhere."""
         self._server.stop()
+        for port in self._ports:
+            for path in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+                path.unlink(missing_ok=True)
 
     def _makes_bucket(self) -> bool:
         try:

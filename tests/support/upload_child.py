@@ -2,7 +2,8 @@
 
     python upload_child.py URL FILE KEY WAIT_AFTER
 
-It says `part N` when it has sent part N and goes on at once, but waits for ever after part WAIT_AFTER (0: never).
+It says `sending` for every part that it sends and `part N` when part N is there, and goes on at once; but after part
+WAIT_AFTER it waits for ever (0: never).
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ def main(url: str, file: str, key: str, wait_after: str) -> None:
     address = urlsplit(url)
     options, transfer = dict(parse_qsl(address.query)), Transfer(PART_BYTES, 0, parallel=1)
     client = s3.make_client(options["endpoint_url"], options["region"], transfer)
+    client.meta.events.register("before-call.s3.UploadPart", lambda **_call: say("sending"))
     store = s3.S3Objects(client, address.netloc, address.path.strip("/"), transfer)
     say(f"done {store.put(key, Path(file))}")
 

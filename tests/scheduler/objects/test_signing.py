@@ -11,12 +11,13 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from google.oauth2 import service_account
-from object_stores import BUCKET, FakeGcs, Weed
+from object_stores import BUCKET, CREDENTIALS, FakeGcs, Weed
 from store_bench import SINGLE_MAX, Bench
 
 from scheduler.objects import gcs
 from scheduler.objects.opening import open_storage
 from scheduler.objects.port import Announced, Transfer
+from scheduler.objects.s3 import S3Objects, make_client
 from scheduler.settings import StorageSettings
 
 CONTENT = b"pixels of a frame"
@@ -74,6 +75,24 @@ def test_a_url_ends(s3) -> None:
 
 def test_no_secret_is_in_a_url(s3) -> None:
     assert "farmsecret" not in s3.sign("PUT", KEY, seconds=60, announced=ANNOUNCED).url
+
+
+@pytest.mark.parametrize(
+    ("bucket", "beginning"),
+    [
+        ("studio", "https://studio.s3.eu-west-1.amazonaws.com/k?"),
+        ("stu.dio", "https://s3.eu-west-1.amazonaws.com/stu.dio/k?"),
+    ],
+)
+def test_amazons_urls_name_the_region(monkeypatch: pytest.MonkeyPatch, bucket: str, beginning: str) -> None:
+    """Its global host would send a worker on, and the signature would not be good there."""
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    transfer = Transfer(1, SINGLE_MAX, 1)
+    store = S3Objects(make_client(None, "eu-west-1", transfer, bucket=bucket), bucket, "", transfer)
+
+    for method in ("GET", "PUT"):
+        assert store.sign(method, "k", seconds=60).url.startswith(beginning)
 
 
 def test_google_urls_are_signed_with_a_key_of_a_service_account(fake_gcs: FakeGcs) -> None:

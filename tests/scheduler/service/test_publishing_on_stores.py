@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from api_client import ServedFarm
 from farms import LooseFarm
 from sqlmodel import select
 from store_bench import Bench
@@ -32,7 +33,7 @@ DIGEST = hashlib.sha256(PIXELS).hexdigest()
 
 @pytest.fixture
 def farm(tmp_path: Path, bench: Bench) -> Iterator[LooseFarm]:  # noqa: F811
-    farm = LooseFarm(tmp_path, bench=bench)
+    farm = ServedFarm(tmp_path, bench=bench)
     yield farm
     farm.close()
 
@@ -244,6 +245,23 @@ def test_a_forgotten_job_takes_its_objects_along(farm: LooseFarm) -> None:
 
     assert not farm.store.frames.is_there(old.where, old.size)
     assert content_of(farm, new) == PIXELS
+
+
+def test_nothing_is_forgotten_while_the_store_is_away(farm: LooseFarm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows that went now would leave their objects behind for ever."""
+    worker, job = farm.join(), farm.submit(frames="7")
+    (lease,) = farm.sync(worker, want=1).leases
+    farm.deliver(worker, lease)
+    farm.clock.advance(200 * 86_400.0)
+
+    def away(_before_s: float) -> int:
+        raise Unavailable("The storage is on holiday.", code="storage_unreachable")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(farm.store.frames, "sweep", away)
+        assert farm.run(keep_house(farm.farm))["jobs"] == 0
+    assert len(frames_of(farm, job)) == 1
+    assert farm.run(keep_house(farm.farm))["jobs"] == 1
 
 
 @on_stores
