@@ -135,8 +135,7 @@ class Porter:
         try:
             for file in case.row.manifest:
                 digest = str(file["hash"])
-                path = blobs.path(digest)
-                await self._lane.run(lambda digest=digest, path=path: self._carrier.ship(digest, path))
+                await self._lane.run(lambda digest=digest: self._carrier.ship(digest, blobs.path(digest)))
         except SiteRefused as error:
             await self._liaison.refuse(case.row, error.message)
             return
