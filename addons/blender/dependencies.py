@@ -76,9 +76,11 @@ def needs_of(
     ]
     for collection, look in walks:
         yield from in_steps(collection, look, budget)
-    yield
     _strips(scene_name, needs)
-    needs.add_rest()
+    budget.rest()
+    yield
+    needs.add_rest()  # Blender lists all paths at once
+    budget.rest()
     yield
 
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-SLICE = 512
+SLICE = 256
 """Data-blocks taken at once: finding the place where a slice begins costs time of its own."""
 
 LOOKS = 16
@@ -25,6 +25,11 @@ class Budget:
 
     def __init__(self) -> None:
         self.until_s = math.inf
+
+    def rest(self) -> None:
+        """The next thing cannot be divided: it gets a step to itself."""
+        if self.until_s != math.inf:
+            self.until_s = -math.inf
 
     @property
     def spent(self) -> bool:

@@ -85,6 +85,8 @@ class Assembly:
             self._scene, self._needs, self.budget, also=lambda thing: gathering.look_at(thing, self.facts)
         )
         self.wish = gathering.wish_of(self._open_scene(), self._wishes, self.facts)
+        self.budget.rest()
+        yield
         self._paths = _paths_now()
         yield
 
