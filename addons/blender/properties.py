@@ -96,6 +96,11 @@ def overridden(scene: Any, settings: dict[str, Any]) -> dict[str, Any]:
     own = scene.outfield
     values = {name: getattr(own, name) for name in KNOWN if name not in ("fields", "show_options", "show_fields")}
     values["overrides"] = {field.name: value_of(field) for field in own.fields if field.use}
+    unknown = sorted(set(settings) - set(values))
+    if unknown:
+        raise TypeError(f"outfield has no setting {unknown[0]!r}; it has {', '.join(sorted(values))}")
+    if "frames" in settings and "frames_mode" not in settings:
+        values["frames_mode"] = "RANGE"
     return values | settings
 
 

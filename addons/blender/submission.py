@@ -166,7 +166,7 @@ class Assembly:
         except FarmError:
             return
         present = [frame for frame in frames if os.path.exists(gathering.frame_path(self.facts.output, frame))]
-        if self._wishes["frames_mode"] == "MISSING" and "frames" not in self._wishes.get("said", ()):
+        if self._wishes["frames_mode"] == "MISSING":
             self.wish.frames = self.facts.frames = format_frames(missing_frames(frames, present))
         else:
             self.facts.existing_frames = len(present)

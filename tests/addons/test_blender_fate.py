@@ -78,7 +78,7 @@ def test_kill_9_in_the_middle_of_an_upload_makes_one_job(home, scene):
 
 def test_a_pipeline_calls_it_in_python_with_settings_of_its_own(home, scene):
     with fake_farm() as farm:
-        settings = {"frames_mode": "RANGE", "frames": "1-9x4", "priority": 70, "overrides": {"samples": 8}}
+        settings = {"frames": "1-9x4", "priority": 70, "overrides": {"samples": 8}}
         (done,) = home.run(["addon_session:call_in_python", scene, farm.url, TOKEN, settings])
         (sent,) = [json.loads(body) for body, _ in farm.answered.values()]
 

@@ -141,6 +141,10 @@ def call_in_python(path: str, server: str, token: str, settings: dict[str, Any])
 
     bpy.ops.wm.open_mainfile(filepath=path)
     connect(server, token)
+    try:
+        addon().submit(bpy.context.scene, framse="1-3")
+    except TypeError as error:
+        assert "framse" in str(error)
     done = addon().submit(bpy.context.scene, **settings)
     return {"job": done.job_id, "spooled": done.spooled, "text": repr(done)}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import zipfile
 
 import pytest
@@ -149,6 +150,24 @@ def test_a_zip_goes_along_by_its_hash(home):
     assert home.far["branch"].blobs == {digest: data}
     with pytest.raises(Refused, match="not on this farm"):
         home.submit(scene=f"archive:{'0' * 64}/a.obj")
+
+
+def test_a_bundle_goes_along_with_all_its_files(home):
+    scene = b"v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n"
+    texture = b"not looked at"
+    files = {"in/a.obj": hashlib.sha256(scene).hexdigest(), "tex/b.png": hashlib.sha256(texture).hexdigest()}
+    manifest = json.dumps({"format": 1, "scene": "in/a.obj", "files": files}).encode()
+    kept = {hashlib.sha256(data).hexdigest(): data for data in (scene, texture, manifest)}
+    for digest, data in kept.items():
+        incoming = home.store.blobs.incoming(size_max=10**6, free_min=0)
+        incoming.write(data)
+        incoming.finish()
+        home.store.blobs.adopt(incoming.path, digest)
+    name = f"bundle:{hashlib.sha256(manifest).hexdigest()}"
+    home.submit(scene=name)
+    home.rounds()
+    assert home.far["branch"].only.payload["scene"] == name
+    assert home.far["branch"].blobs == kept
 
 
 def test_the_whole_road_on_postgresql(cluster, tmp_path):
