@@ -16,7 +16,7 @@ import bpy
 
 from . import session, showing
 
-BUDGET_S = 0.001
+BUDGET_S = 0.0014
 """Time for reading the scene in one tick; the rest of the tick fits into what is left of 2 ms."""
 
 BUSY_S, QUIET_S = 0.0, 0.25

@@ -45,8 +45,9 @@ async def list_addons() -> Response:
     return answer(listed, f"{len(listed)} add-ons, version {__version__}.")
 
 
-LISTED = {"model": RepositoryShape, "description": "The list, as Blender reads it"}
-REPOSITORY: dict[int | str, dict[str, Any]] = {200: LISTED}
+REPOSITORY: dict[int | str, dict[str, Any]] = {
+    200: {"model": RepositoryShape, "description": "The list, as Blender reads it"}
+}
 
 
 @router.get("/addons/index.json", responses=REPOSITORY)

@@ -98,7 +98,7 @@ def _blend_of(library: Any, path: str) -> str:
 def _path_holders() -> Iterator[tuple[Any, str, Any]]:
     """Everything with a path that a render reads: what holds it, the attribute, and the library it lies in."""
     yield from _blocks(bpy.data)
-    for tree in (*bpy.data.node_groups, *(owner.node_tree for owner in _owners_of_nodes() if owner.node_tree)):
+    for tree in (*bpy.data.node_groups, *_trees_of_owners()):
         for node in tree.nodes:
             if node.type in ("TEX_IES", "SCRIPT") and getattr(node, "mode", "") == "EXTERNAL":
                 yield node, "filepath", tree.library
@@ -122,6 +122,14 @@ def _blocks(data: Any) -> Iterator[tuple[Any, str, Any]]:
 
 def _strips(editor: Any) -> Any:
     return getattr(editor, "strips_all", None) or getattr(editor, "sequences_all", None) or ()  # renamed in 4.4
+
+
+def _trees_of_owners() -> Iterator[Any]:
+    """Node trees that are part of something else; since Blender 5 a scene's is a group like others."""
+    for owner in _owners_of_nodes():
+        tree = getattr(owner, "node_tree", None)
+        if tree is not None:
+            yield tree
 
 
 def _owners_of_nodes() -> Iterator[Any]:
