@@ -48,7 +48,7 @@ class RentingFarm(ServedFarm):
     def hello(self, box: str) -> dict[str, Any]:
         """What the agent on an instance says when it joins."""
         script = self.cloud.scripts[box]
-        code = next(line for line in script.splitlines() if "__JOIN=" in line).partition("=")[2]
+        code = next(line for line in script.splitlines() if line.startswith("join=")).partition("=")[2].strip("'")
         machine = {"vcpus": 8, "memory_gib": 16, "renderers": RENDERERS}
         intent = self.cloud.boxes[box].intent
         told = {"join": code, "name": box, "pool": POOL, "slots": 2, "capabilities": machine}
