@@ -89,8 +89,8 @@ def test_an_intent_becomes_instances_with_a_script_that_joins(rig: Rig) -> None:
     assert len(scripts) == 2 and farm.standing() == set(scripts)
     assert {row.price_usd_per_hour for row in farm.rows().values()} <= {0.12, 0.14}
     for script in scripts.values():
-        assert re.search(r"OUTFIELD_INSTANCE:=", script) and "OUTFIELD_WORKER__JOIN=" in script
-        assert f"OUTFIELD_WORKER__POOL={POOL}" in script
+        assert re.search(r"OUTFIELD_INSTANCE:=", script) and "\njoin='" in script
+        assert f"\npool='{POOL}'\n" in script
 
 
 def test_what_is_retired_is_gone(rig: Rig) -> None:
