@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from addon_acts import spool_files
-from broken_scenes import NAMES, SCENES
+from broken_expected import NAMES, SCENES
 
 from scheduler.protocol.bundles import read_bundle
 
