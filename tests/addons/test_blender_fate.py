@@ -24,6 +24,14 @@ def scene(home):
     return path
 
 
+@pytest.fixture(scope="module")
+def mortal(new_home):
+    """A machine for what does not depend on Blender's version: death."""
+    home = new_home("blender")
+    (path,) = home.run(["addon_scenes:make_plain", str(home.folder / "project")])
+    return home, path
+
+
 def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -47,7 +55,8 @@ def test_three_while_the_farm_is_away_are_three_jobs_when_both_are_back(home, sc
 
 
 @pytest.mark.parametrize(("stage", "jobs"), [("saved", 0), ("kept", 1)])
-def test_kill_9_leaves_no_half_job_and_no_trace_after_the_next_start(home, scene, stage, jobs):
+def test_kill_9_leaves_no_half_job_and_no_trace_after_the_next_start(mortal, stage, jobs):
+    home, scene = mortal
     with fake_farm() as farm:
         home.run(["addon_session:die_while", stage, scene, farm.url, TOKEN], allow_failure=True)
         assert spool_files(home.spool) != []
@@ -58,7 +67,8 @@ def test_kill_9_leaves_no_half_job_and_no_trace_after_the_next_start(home, scene
     assert spool_files(home.spool) == []
 
 
-def test_kill_9_in_the_middle_of_an_upload_makes_one_job(home, scene):
+def test_kill_9_in_the_middle_of_an_upload_makes_one_job(mortal):
+    home, scene = mortal
     with fake_farm() as farm:
         farm.hangs_on = "PUT /blobs/"
         calls = [["addon_acts:submit_file", scene, "//out/####", farm.url, TOKEN, {"job_name": "cut off"}]]

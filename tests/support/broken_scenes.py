@@ -308,7 +308,10 @@ class Breaker:
             self.picture(f"out/{frame:04d}.png")
 
     def output_is_a_movie(self) -> None:
-        self.scene.render.image_settings.file_format = "FFMPEG"
+        settings = self.scene.render.image_settings
+        if hasattr(settings, "media_type"):  # since Blender 5
+            settings.media_type = "VIDEO"
+        settings.file_format = "FFMPEG"
 
     def painted_and_not_saved(self) -> None:
         image = self.texture(str(self.folder / "x.png"))
