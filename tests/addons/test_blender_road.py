@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 from blend_scenes import render_animation, same_pixels
+from components import require
 
 pytestmark = pytest.mark.processes
 
@@ -41,3 +43,17 @@ def test_frames_come_back_pixel_identical_and_the_file_is_untouched(
     assert [path.name for path in made] == ["beauty_0001.png", "beauty_0002.png", "beauty_0003.png"]
     for ours, theirs in zip(made, expected, strict=True):
         assert same_pixels(ours, theirs), ours
+
+
+def test_blenders_own_client_installs_it_from_the_farm(blender_farm, tmp_path):
+    python = require("bpy")
+    (tool,) = python.parents[1].glob("lib/python*/site-packages/bpy/*/scripts/addons_core/bl_pkg/cli/blender_ext.py")
+    where = ["--local-dir", str(tmp_path), "--remote-url", f"{blender_farm.url}/addons/index.json"]
+    manners = ["--online-user-agent", "test", "--access-token", "", "--timeout", "10"]
+    for verb in (["sync"], ["install", "outfield", "--blender-version", "4.5.0"]):
+        done = subprocess.run(
+            [python, tool, *verb, *where, *manners], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    assert (tmp_path / "outfield" / "outfield_core" / "spool.py").is_file()
