@@ -18,10 +18,11 @@ from urllib.parse import quote, urlsplit
 import httpx
 import msgspec
 
-from scheduler.protocol.work import DIRECT_HEADER, SyncEnvelope, SyncReply, SyncRequest, TaskRef
+from scheduler.protocol.sealed import Tampered
+from scheduler.protocol.work import DIRECT_HEADER, SEAL_HEADER, SyncEnvelope, SyncReply, SyncRequest, TaskRef
 from scheduler.protocol.workers import WorkerHello, WorkerWelcome
 from worker.credentials import fetch_authority, show_certificate, tls_context
-from worker.direct import BadRange, DirectStore, StoreFailed, write
+from worker.direct import BadRange, DirectStore, StoreFailed, write, write_sealed
 from worker.settings import WorkerSettings
 
 Lane = Literal["poll-a", "poll-b", "report", "renew", "files", "log", "blobs", "pictures"]
@@ -148,13 +149,17 @@ class SchedulerClient:
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise Refused(f"The scheduler's answer to sync is not understood: {error}. Update the worker.") from error
 
-    def put_file(self, ref: TaskRef, secret: str, path: Path, sha256: str, *, direct: bool = False) -> None:
+    def put_file(
+        self, ref: TaskRef, secret: str, path: Path, sha256: str, *, direct: bool = False, seal: str = ""
+    ) -> None:
         """Stage one file of an attempt under its own name; `direct`: in the farm's object store, if that works.
+
+        There it is sealed with the key `seal` (hex), if there is one.
 
         Raises:
             StaleAttempt, StorageFull, Unreachable, Refused: see there. OSError: the file cannot be read.
         """
-        if direct and self._store.wanted() and self._put_direct(ref, secret, path, sha256):
+        if direct and self._store.wanted() and self._put_direct(ref, secret, path, sha256, seal):
             return
         headers = {"X-Lease-Secret": secret, "X-Content-SHA256": sha256, "Content-Type": "application/octet-stream"}
         with path.open("rb") as file:
@@ -194,10 +199,11 @@ class SchedulerClient:
         more = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={offset}-"} if offset else {})
         more |= {DIRECT_HEADER: "1"} if self._store.wanted() else {}
         client, timeout = self._client("blobs"), self._timeout(self._settings.file_timeout_s)
-        elsewhere = ""
+        elsewhere = seal = ""
         try:
             with client.stream("GET", f"/blobs/{sha256}", headers=self._headers(more), timeout=timeout) as response:
                 elsewhere = response.headers.get("Location", "") if response.status_code == 307 else ""
+                seal = response.headers.get(SEAL_HEADER, "")
                 if not elsewhere and response.status_code not in (200, 206):
                     raise _failure(response, response.read()[:ANSWER_MAX_BYTES])
                 if not elsewhere:
@@ -205,26 +211,38 @@ class SchedulerClient:
         except httpx.HTTPError as error:
             raise _unreachable(self._settings.server, error) from error
         if elsewhere:
-            yield from self._download_direct(elsewhere, sha256, into, offset)
+            yield from self._download_direct(elsewhere, seal, sha256, into, offset)
 
-    def _download_direct(self, url: str, sha256: str, into: IO[bytes], offset: int) -> Iterator[int]:
+    def _download_direct(self, url: str, seal: str, sha256: str, into: IO[bytes], offset: int) -> Iterator[int]:
         """From the farm's object store; where that fails at once, from the scheduler after all."""
         reached = offset
         try:
-            for reached in self._store.get(url, into, offset):
+            store = self._store
+            got = store.get_sealed(url, bytes.fromhex(seal), into, offset) if seal else store.get(url, into, offset)
+            for reached in got:
                 yield reached
             return
         except BadRange as error:
             raise Refused("The file has fewer bytes than were fetched before.", status=416) from error
-        except StoreFailed as error:
+        except (StoreFailed, Tampered) as error:
             self._store.failed(error)
             if reached != offset:  # what has come is kept; the next call goes on from there, on the other road
                 raise Unreachable(f"The farm's storage broke off: {error}.") from error
         yield from self.download(sha256, into, offset)
 
-    def _put_direct(self, ref: TaskRef, secret: str, path: Path, sha256: str) -> bool:
+    def _put_direct(self, ref: TaskRef, secret: str, path: Path, sha256: str, seal: str) -> bool:
         """Put a file into the farm's object store; False: there is none, or it does not work."""
-        name = quote(path.name, safe="")
+        if not seal:
+            return self._put_as(path.name, ref, secret, path, sha256)
+        sealed = path.with_name(f".{path.name}.sealed")
+        try:
+            return self._put_as(path.name, ref, secret, sealed, write_sealed(path, sealed, bytes.fromhex(seal), sha256))
+        finally:
+            sealed.unlink(missing_ok=True)
+
+    def _put_as(self, own_name: str, ref: TaskRef, secret: str, path: Path, sha256: str) -> bool:
+        """Put these very bytes under a name."""
+        name = quote(own_name, safe="")
         answer = self._call(
             "files",
             "POST",

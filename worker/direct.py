@@ -6,6 +6,7 @@ for a while, so that one behind a wall does not cost a time-out per file.
 
 from __future__ import annotations
 
+import hashlib
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
@@ -14,10 +15,13 @@ from typing import IO
 
 import httpx
 
+from scheduler.protocol.sealed import HEADER_BYTES, SEGMENT_BYTES, TAG_BYTES, Opener, seal
 from worker.settings import WorkerSettings
 from worker.telemetry import logger
 
 READ_BYTES = 2**18
+PLAIN = {"Accept-Encoding": "identity"}
+"""Offsets count the object's own bytes, so nothing may compress them on the way."""
 SKIPPED = 20
 """Files that take the scheduler's road after the store has failed, before it is tried again."""
 
@@ -76,8 +80,7 @@ class DirectStore:
         Raises:
             StoreFailed, BadRange.
         """
-        plain = {"Accept-Encoding": "identity"}
-        headers = {**plain, "Range": f"bytes={offset}-"} if offset else plain
+        headers = {**PLAIN, "Range": f"bytes={offset}-"} if offset else PLAIN
         try:
             with self._open().stream("GET", url, headers=headers) as response:
                 if response.status_code == 416:
@@ -87,6 +90,44 @@ class DirectStore:
                 yield from write(response, into, offset)
         except httpx.HTTPError as error:
             raise StoreFailed(_shown(error)) from error
+
+    def get_sealed(self, url: str, key: bytes, into: IO[bytes], offset: int) -> Iterator[int]:
+        """The same for a sealed object: what is written is what was sealed, from the segment that `offset` lies in on.
+
+        Raises:
+            StoreFailed, BadRange. Tampered: it is not what was sealed.
+        """
+        header, sealed = self._head(url)
+        first = offset // SEGMENT_BYTES
+        opener = Opener(header, sealed, key, first=first)
+        into.seek(first * SEGMENT_BYTES)
+        into.truncate()
+        reached = first * SEGMENT_BYTES
+        start = HEADER_BYTES + first * (SEGMENT_BYTES + TAG_BYTES)
+        try:
+            with self._open().stream("GET", url, headers={**PLAIN, "Range": f"bytes={start}-"}) as response:
+                if response.status_code == 416:
+                    raise BadRange
+                if response.status_code != 206:
+                    raise StoreFailed(f"the store answered a range with status {response.status_code}")
+                for chunk in response.iter_raw():
+                    into.write(plain := opener.feed(chunk))
+                    reached += len(plain)
+                    yield reached
+        except httpx.HTTPError as error:
+            raise StoreFailed(_shown(error)) from error
+        opener.finish()
+
+    def _head(self, url: str) -> tuple[bytes, int]:
+        """A sealed object's header, and how many bytes it has in all."""
+        try:
+            response = self._open().get(url, headers={**PLAIN, "Range": f"bytes=0-{HEADER_BYTES - 1}"})
+        except httpx.HTTPError as error:
+            raise StoreFailed(_shown(error)) from error
+        whole = response.headers.get("Content-Range", "").rpartition("/")[2]
+        if response.status_code != 206 or not whole.isdigit():
+            raise StoreFailed(f"the store answered a range with status {response.status_code}")
+        return response.content, int(whole)
 
     def close(self) -> None:
         """Close the connections."""
@@ -126,3 +167,17 @@ def _chunks(file: IO[bytes]) -> Iterator[bytes]:
 def _shown(error: httpx.HTTPError) -> str:
     """Without the URL, which is a credential for a while."""
     return type(error).__name__
+
+
+def write_sealed(path: Path, sealed: Path, key: bytes, sha256: str) -> str:
+    """Write the sealed form of a file; returns that form's own SHA-256.
+
+    Raises:
+        OSError: it cannot be read or written.
+    """
+    digest = hashlib.sha256()
+    with path.open("rb") as source, sealed.open("wb") as target:
+        for piece in seal(source, path.stat().st_size, key, sha256):
+            digest.update(piece)
+            target.write(piece)
+    return digest.hexdigest()

@@ -210,7 +210,9 @@ class Deliveries:
                 raise FenceReached
             sha256 = sha256_of(file.path)
             lease = finished.lease
-            self._tools.client.put_file(finished.ref, lease.secret, file.path, sha256, direct=lease.direct)
+            self._tools.client.put_file(
+                finished.ref, lease.secret, file.path, sha256, direct=lease.direct, seal=lease.seal
+            )
             size = file.path.stat().st_size
             files.append(OutputFile(file.name, size, sha256, file.kind, file.frame, file.meta))
         return msgspec.structs.replace(finished.report, files=files)

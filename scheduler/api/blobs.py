@@ -14,7 +14,7 @@ from scheduler.api.files import BYTES, FOR_EVER, Told, file_answer, stream_answe
 from scheduler.api.shapes import BlobShape
 from scheduler.errors import NotFound, Refused
 from scheduler.objects.port import Signed
-from scheduler.protocol.work import DIRECT_HEADER
+from scheduler.protocol.work import DIRECT_HEADER, SEAL_HEADER
 from scheduler.service.farm import Farm
 from scheduler.service.identity import Role
 from scheduler.store.blobs import is_hash
@@ -57,7 +57,9 @@ async def get_blob(request: Request, farm: OnFarm, caller: Caller, hash: str) ->
     if caller.role is Role.WORKER and farm.direct and DIRECT_HEADER in request.headers:
         signed = await asyncio.to_thread(_signed, farm, hash.lower())
         if signed is not None:
-            return Response(status_code=307, headers={"Location": signed.url, "Cache-Control": "no-store"})
+            headers = {"Location": signed.url, "Cache-Control": "no-store"}
+            seal = farm.store.blobs.seal(hash.lower())
+            return Response(status_code=307, headers=headers | ({SEAL_HEADER: seal} if seal else {}))
     return await _send(request, farm, hash)
 
 

@@ -18,6 +18,7 @@ from scheduler.errors import Refused, Unavailable
 from scheduler.objects.copies import FetchedCopies
 from scheduler.objects.local import LocalObjects
 from scheduler.objects.port import Copies, ObjectStore, Transfer, checked, denied
+from scheduler.objects.sealing import SealedObjects, farm_key, prove_key
 from scheduler.objects.trial import prove
 from scheduler.settings.storage import StorageSettings
 
@@ -32,6 +33,12 @@ class Storage:
     objects: ObjectStore
     copies: Copies
     root: Path | None
+    sealed: SealedObjects | None = None
+    """The same as `objects` where files are sealed: it knows the keys that workers are handed."""
+
+    def seal_of(self, key: str) -> str:
+        """The key (hex) that opens an object fetched by a signed URL, or seals one to be put; empty: none is used."""
+        return self.sealed.key_of(key).hex() if self.sealed is not None else ""
 
     @property
     def remote(self) -> bool:
@@ -78,8 +85,11 @@ def open_storage(url: str | None, settings: StorageSettings, data: Path) -> Stor
     make = _remote(address, transfer)
     prove(make(transfer), trials, way="in one piece")
     prove(make(replace(transfer, single_max_bytes=0, look_first=False)), trials, way="in parts")
-    objects = make(transfer)
-    return Storage(objects, FetchedCopies(objects, data / "copies", settings.copies_max_bytes), None)
+    objects, sealed = make(transfer), None
+    if settings.seal:
+        objects = sealed = SealedObjects(objects, farm_key(data), data / "sealing")
+        prove_key(sealed, trials)
+    return Storage(objects, FetchedCopies(objects, data / "copies", settings.copies_max_bytes), None, sealed)
 
 
 def parse_address(url: str) -> Address:

@@ -115,7 +115,7 @@ class Unsealing(io.RawIOBase):
         if len(header) != HEADER_BYTES or not header.startswith(MAGIC):
             raise Tampered("this is not a sealed file")
         self._header, self._cipher = header, _cipher(key, header)
-        self._number = offset // SEGMENT_BYTES
+        self._number = min(offset // SEGMENT_BYTES, segments_of(self._size) - 1)
         self._source = open_sealed(HEADER_BYTES + self._number * _SEALED_SEGMENT_BYTES, None)
 
     def readable(self) -> bool:

@@ -22,6 +22,9 @@ Outcome = Literal["done", "failed", "returned"]
 DIRECT_HEADER = "X-Outfield-Direct"
 """With this header a worker says that it will follow a redirect to the farm's object store."""
 
+SEAL_HEADER = "X-Outfield-Seal"
+"""With this header of a redirect the scheduler hands over the key (hex) that opens the object it leads to."""
+
 MAX_REPORTS = 256
 """Reports that one sync may carry."""
 
@@ -101,6 +104,8 @@ class Lease(msgspec.Struct, omit_defaults=True):
     lease_s: float = 20.0
     direct: bool = False
     """May the worker ask for a signed URL and put its files into the farm's store itself?"""
+    seal: str = ""
+    """The key (hex) that those files are sealed with on the way; empty: they are not."""
     priority: int = 50
     name: str = ""
     """The job's name, for logs."""

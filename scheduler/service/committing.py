@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import structlog
 
 from scheduler.errors import Unavailable
-from scheduler.objects.port import CHUNK_BYTES
+from scheduler.objects.port import CHUNK_BYTES, ObjectStore
 from scheduler.protocol.work import FailureClass, OutputFile
 from scheduler.scenes.outputs import frame_path, lies_under
 from scheduler.service.delivery import Delivery, load_delivery
@@ -133,7 +133,7 @@ class Committer:
         if file.size > limits.output_max_bytes:
             raise NotAsAsked(f"{file.name} is larger than this farm takes.", "infra")
         objects = self._farm.store.storage.objects
-        if objects.size(key) != file.size:
+        if _size(objects, key) != file.size:
             raise NotAsAsked(f"{file.name} is not in the store as the worker said.", "infra")
         part = staged.with_name(f".{staged.name}.part")
         incoming = Incoming(part, size_max=file.size, free_min=limits.free_min_bytes)
@@ -142,8 +142,10 @@ class Committer:
                 while chunk := source.read(CHUNK_BYTES):
                     incoming.write(chunk)
             digest = incoming.finish()
-        except BaseException:
+        except BaseException as error:
             incoming.abandon()
+            if isinstance(error, Unavailable) and error.code == "storage_damaged":
+                raise NotAsAsked(f"{file.name} in the store is not what the worker sealed.", "infra") from error
             raise
         if digest != file.hash:
             part.unlink()
@@ -173,6 +175,16 @@ class Committer:
             pause_s = min(WAIT_MAX_S, pause_s * 2)
             if await asyncio.to_thread(load_delivery, self._farm, delivery.task, delivery.attempt) is None:
                 raise NotAsAsked("The job was ended while its frame waited to be placed.", "infra")
+
+
+def _size(objects: ObjectStore, key: str) -> int | None:
+    """The object's size; None too for one that is not what it should be."""
+    try:
+        return objects.size(key)
+    except Unavailable as error:
+        if error.code == "storage_damaged":
+            return None
+        raise
 
 
 def _check_hash(staged: Path, file: OutputFile) -> None:

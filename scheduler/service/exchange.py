@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from scheduler.domain.states import TaskStatus
@@ -64,7 +64,8 @@ class Exchange:
     fileless: frozenset[int]
     plain: Mapping[int, int]
     ledger: Ledger
-    direct: bool = False
+    direct: Callable[[int, int], str] | None = None
+    """The key that seals what an attempt puts into the store itself; None: it sends its files to the scheduler."""
     acks: list[Ack] = field(default_factory=list)
     granted: list[Granted] = field(default_factory=list)
     delivered: list[tuple[int, int]] = field(default_factory=list)
@@ -128,7 +129,8 @@ class Exchange:
             lease.tile = _tile(tile)
             lease.slice = _slice(part)
             lease.partial = feeds is not None
-            lease.direct = self.direct
+            if self.direct is not None:
+                lease.direct, lease.seal = True, self.direct(int(task), int(attempt))
             lease.inputs = _inputs(tx, int(task)) if card.kind == "merge" else []
             lease.resume = _checkpoint(tx, int(task)) if attempt > 1 and card.kind == "render" else None
             self.granted.append(Granted(lease, card.step, card.job, card.needs))

@@ -164,7 +164,7 @@ class Leasing:
             fileless=frozenset(fileless),
             plain={task: lease.step for task, lease in fileless.items()} if all_plain else {},
             ledger=self._farm.ledger(),
-            direct=self._farm.direct,
+            direct=self._farm.store.frames.seal_of_attempt if self._farm.direct else None,
         )
 
     def _takes(self, worker: LiveWorker, want: int) -> list[Take]:

@@ -22,6 +22,9 @@ class StorageSettings(Section):
     )
     direct: bool = Field(default=True, description="may workers be given signed URLs of the store")
     url_s: float = Field(default=900.0, ge=10, le=43_200, description="how long a signed URL is valid")
+    seal: bool = Field(
+        default=True, description="are files sealed with keys of this farm before they go to a store beyond its disks"
+    )
     copies_max_bytes: int = Field(
         default=10 * 2**30, ge=0, description="copies of objects that are kept in the data folder for decoders"
     )

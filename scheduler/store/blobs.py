@@ -115,7 +115,8 @@ class BlobStore:
 
     def __init__(self, storage: Storage, incoming: Path) -> None:
         """`incoming` is a local folder for bodies that are being received."""
-        self._objects, self._copies, self._incoming = storage.objects, storage.copies, incoming
+        self._storage, self._objects, self._copies = storage, storage.objects, storage.copies
+        self._incoming = incoming
         self.remote = storage.remote
 
     def path(self, blob: str) -> Path:
@@ -148,6 +149,10 @@ class BlobStore:
     def signed(self, blob: str, seconds: float) -> Signed | None:
         """A URL from which the blob can be fetched for so long without a key; None: fetch it from the scheduler."""
         return self._objects.sign("GET", key_of(blob), seconds=seconds)
+
+    def seal(self, blob: str) -> str:
+        """The key (hex) that opens what is fetched by a signed URL; empty: it is not sealed."""
+        return self._storage.seal_of(key_of(blob))
 
     def incoming(self, *, size_max: int, free_min: int) -> Incoming:
         """A place to receive a new blob."""

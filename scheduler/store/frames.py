@@ -71,6 +71,10 @@ class FrameStore:
         """
         return self._copies.path(_key(where), sha256) if is_object(where) else Path(where)
 
+    def seal_of_attempt(self, task: int, attempt: int) -> str:
+        """The key (hex) that seals what an attempt puts into the store itself; empty: nothing is sealed."""
+        return self._storage.seal_of(staging_key(task, attempt, "file"))
+
     def forget(self, job: int) -> None:
         """Remove a job's objects. Frames at an artist's path stay where they are."""
         if self.remote:

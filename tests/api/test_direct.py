@@ -14,7 +14,8 @@ from api_client import ServedFarm
 from live_api import listening
 from store_bench import Bench
 
-from scheduler.protocol.work import DIRECT_HEADER, Lease, TaskRef
+from scheduler.protocol.sealed import SEGMENT_BYTES
+from scheduler.protocol.work import DIRECT_HEADER, SEAL_HEADER, Lease, TaskRef
 from scheduler.store.frames import staging_key
 from worker.client import SchedulerClient, StaleAttempt
 from worker.direct import SKIPPED, DirectStore, StoreFailed
@@ -129,6 +130,62 @@ def test_a_worker_puts_into_the_store_and_the_scheduler_publishes(farm: ServedFa
     farm.data("POST", f"/workers/{farm.worker}/sync", "worker", json={"reports": [_plain(report)]})
     farm.run(farm.publisher.settled())
     assert farm.call("GET", f"/jobs/{lease.job}/frames/7").content == DATA
+
+
+@pytest.fixture
+def sealed_farm(tmp_path: Path, bench: Bench) -> Iterator[ServedFarm]:
+    bench.sealed = True
+    farm = ServedFarm(tmp_path, bench=bench)
+    assert farm.call("PUT", f"/blobs/{DIGEST}", content=DATA).status_code == 201
+    yield farm
+    farm.close()
+
+
+@on_s3
+def test_what_a_worker_fetches_from_a_sealed_store_is_opened(sealed_farm: ServedFarm) -> None:
+    sent = sealed_farm.call("GET", f"/blobs/{DIGEST}", "worker", headers=DIRECT)
+
+    assert (sent.status_code, len(sent.headers[SEAL_HEADER])) == (307, 64)
+    assert with_worker(sealed_farm, fetched) == DATA
+    for offset in (1000, SEGMENT_BYTES, SEGMENT_BYTES + 7, len(DATA)):
+        assert with_worker(sealed_farm, lambda client, offset=offset: fetched(client, offset)) == DATA
+
+
+@on_s3
+def test_what_a_worker_puts_into_a_sealed_store_is_sealed_and_published(
+    sealed_farm: ServedFarm, bench: Bench, tmp_path: Path
+) -> None:
+    lease, file = leased(sealed_farm), tmp_path / "0007.png"
+    file.write_bytes(DATA)
+    ref = TaskRef(lease.task, lease.attempt)
+
+    with_worker(
+        sealed_farm,
+        lambda client: client.put_file(ref, lease.secret, file, DIGEST, direct=lease.direct, seal=lease.seal),
+    )
+
+    with bench.store.open(staging_key(lease.task, lease.attempt, file.name)) as raw:
+        assert DATA[:64] not in raw.read()
+    assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".sealed")] == []
+    report = sealed_farm.finished(lease, DATA)
+    sealed_farm.data("POST", f"/workers/{sealed_farm.worker}/sync", "worker", json={"reports": [_plain(report)]})
+    sealed_farm.run(sealed_farm.publisher.settled())
+    assert sealed_farm.call("GET", f"/jobs/{lease.job}/frames/7").content == DATA
+
+
+@on_s3
+def test_what_was_not_sealed_by_the_worker_is_no_frame(sealed_farm: ServedFarm, tmp_path: Path) -> None:
+    lease, file = leased(sealed_farm), tmp_path / "0007.png"
+    file.write_bytes(DATA)
+    ref = TaskRef(lease.task, lease.attempt)
+    with_worker(sealed_farm, lambda client: client.put_file(ref, lease.secret, file, DIGEST, direct=True, seal=""))
+    report = sealed_farm.finished(lease, DATA)
+    sealed_farm.data("POST", f"/workers/{sealed_farm.worker}/sync", "worker", json={"reports": [_plain(report)]})
+    sealed_farm.run(sealed_farm.publisher.settled())
+
+    task = sealed_farm.data("GET", f"/tasks/{lease.task}")
+    assert (task["status"], task["attempts"][0]["failure"]) == ("READY", "infra")
+    assert "sealed" in task["attempts"][0]["message"] or "not in the store" in task["attempts"][0]["message"]
 
 
 @on_s3

@@ -7,15 +7,16 @@ import io
 import subprocess
 import sys
 import zipfile
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import numpy as np
 import pytest
-from object_stores import CREDENTIALS
+from object_stores import BUCKET, CREDENTIALS
 from PIL import Image
 from running_farm import RunningFarm
 from store_fixtures import fake_gcs, weed  # noqa: F401
 from store_gates import ForgetfulS3
+from wire_tap import WireTap
 
 SMALL = {"width": 64, "height": 48, "subsamples": 2, "ao_samples": 4}
 SLOW = {"width": 1600, "height": 1200, "subsamples": 4, "ao_samples": 32}
@@ -104,6 +105,34 @@ def test_no_worker_holds_a_cloud_key(stored_farm):
         assert CREDENTIALS.keys() & worker.environ().keys() == set()
 
 
+def test_nobody_on_the_line_or_in_the_bucket_can_read_anything(tmp_path, weed):  # noqa: F811
+    """A marker in the scene, and the frame: neither is in the bucket, nor in what travels to and from it."""
+    marker = hashlib.sha256(b"a secret of the show").hexdigest().encode() * 4
+    data = b"# " + marker + b"\n" + CUBE.encode()
+    digest = hashlib.sha256(data).hexdigest()
+    tap = WireTap(urlsplit(weed.endpoint).port)
+    url = weed.url("tapped").replace(quote(weed.endpoint, safe=""), quote(f"http://127.0.0.1:{tap.port}", safe=""))
+    farm = RunningFarm(tmp_path / "data", workers=1, flags=("--storage", url), environment=CREDENTIALS)
+    try:
+        assert farm.client.put(f"/blobs/{digest}", content=data).status_code == 201
+        job = farm.submit(scene=f"blob:{digest}/cube.obj", settings=SMALL, split={"samples": 2})
+        farm.succeed(job)
+        content = frame(farm, job)
+    finally:
+        assert farm.stop() == 0
+        tap.stop()
+    client = weed.client()
+    stored = {key: client.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in weed.keys("tapped/")}
+
+    assert any(key.startswith(f"tapped/frames/{job}/") for key in stored)
+    assert any(key == f"tapped/blobs/{digest[:2]}/{digest}" for key in stored)
+    assert len(tap.heard) > sum(map(len, stored.values()))
+    for secret in (marker[:64], content[8:72]):
+        assert secret in data + content
+        assert not any(secret in each for each in stored.values())
+        assert secret not in tap.heard
+
+
 def test_a_task_is_seen_while_it_renders(stored_farm):
     job = stored_farm.submit(settings=SLOW)
     (task,) = stored_farm.until(lambda: [task for task in stored_farm.tasks(job) if task["pictured_at"]])
@@ -133,7 +162,7 @@ def test_the_same_in_google_cloud_storage(tmp_path, shared_farm, fake_gcs):  # n
         assert farm.stop() == 0
 
     assert content == frame(shared_farm, here)
-    assert [key for key in fake_gcs.keys("e2e/") if not key.startswith("e2e/blobs/")] == [
+    assert [key for key in fake_gcs.keys("e2e/") if not key.startswith(("e2e/blobs/", "e2e/seal/"))] == [
         f"e2e/frames/{there}/{hashlib.sha256(content).hexdigest()}/on_gcs.0001.exr"
     ]
 

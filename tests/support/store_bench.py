@@ -15,6 +15,7 @@ from scheduler.objects.copies import FetchedCopies
 from scheduler.objects.local import LocalObjects
 from scheduler.objects.opening import Storage
 from scheduler.objects.port import ObjectStore, Transfer
+from scheduler.objects.sealing import SealedObjects
 
 KIB = 1024
 SINGLE_MAX = 64 * KIB
@@ -30,6 +31,8 @@ class Bench:
     make: Callable[[Transfer], ObjectStore]
     uploads: Callable[[], list[str]]
     sent: list[str] = field(default_factory=list)
+    sealed: bool = False
+    """Whether a farm on it seals its files."""
 
     @property
     def part(self) -> int:
@@ -49,7 +52,10 @@ class Bench:
         """What a farm with this data folder is given; None: it keeps its files there."""
         if self.kind == "local":
             return None
-        return Storage(self.store, FetchedCopies(self.store, data / "copies", 2**30), None)
+        if not self.sealed:
+            return Storage(self.store, FetchedCopies(self.store, data / "copies", 2**30), None)
+        sealed = SealedObjects(self.store, b"k" * 32, data / "sealing")
+        return Storage(sealed, FetchedCopies(sealed, data / "copies", 2**30), None, sealed)
 
 
 def local_bench(root: Path) -> Bench:

@@ -32,7 +32,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def objects(weed: Weed, tmp_path: Path) -> ObjectStore:
-    return open_storage(weed.url(tmp_path.name), StorageSettings(), tmp_path).objects
+    return open_storage(weed.url(tmp_path.name), StorageSettings(seal=False), tmp_path).objects
 
 
 def upload(url: str, file: Path, wait_after: int = 0) -> subprocess.Popen[str]:

@@ -17,7 +17,7 @@ from scheduler.objects.opening import open_storage, parse_address
 from scheduler.objects.parts import plan_parts
 from scheduler.settings import StorageSettings
 
-SETTINGS = StorageSettings()
+SETTINGS = StorageSettings(seal=False)
 
 
 @pytest.mark.parametrize(

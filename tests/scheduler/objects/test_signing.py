@@ -34,7 +34,7 @@ def test_a_disk_and_a_store_without_tls_sign_nothing(bench: Bench) -> None:
 
 @pytest.fixture
 def s3(weed: Weed, tmp_path: Path):
-    return open_storage(weed.url(tmp_path.name), StorageSettings(), tmp_path).objects
+    return open_storage(weed.url(tmp_path.name), StorageSettings(seal=False), tmp_path).objects
 
 
 def test_what_was_announced_may_be_put_and_got(s3) -> None:

@@ -27,7 +27,8 @@ class Seconds:
 
 
 @pytest.fixture
-def store(tmp_path) -> Iterator[Store]:
+def store(tmp_path, monkeypatch) -> Iterator[Store]:
+    monkeypatch.setattr("scheduler.store.writer.QUICK_COMMIT_S", 60.0)  # a busy disk is no matter of these tests
     opened = Store(tmp_path)
     yield opened
     opened.close()
