@@ -96,8 +96,8 @@ class Leasing:
             if lease is not None and lease.attempt == running.attempt and lease.worker == worker.id:
                 lease.renewed_s = now_s
                 lease.progress, lease.note = running.progress, running.note
-        if request.leaving != worker.leaving:
-            worker.leaving = request.leaving[:BLOCKED_MAX]
+        if (leaving := request.leaving[:BLOCKED_MAX]) != worker.leaving:
+            worker.leaving = leaving
             await self._farm.change(lambda tx, ledger: leave_or_stay(tx, ledger, worker))
         if worker.status is WorkerStatus.LOST:
             event = WorkerEvent.RETURN_DRAINING if worker.drain else WorkerEvent.RETURN
