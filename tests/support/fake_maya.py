@@ -123,6 +123,9 @@ class Maya:
     def do_allNodeTypes(self) -> list[str]:
         return sorted({node["type"] for node in self.scene.nodes.values()})
 
+    def do_objExists(self, node: str) -> bool:
+        return node in self.scene.nodes
+
     def do_nodeType(self, node: str) -> str:
         return str(self._node(node)["type"])
 
@@ -216,7 +219,7 @@ class Maya:
     def _attribute(self, plug: str) -> Any:
         node, _, name = plug.partition(".")
         found = self._node(node)
-        if name not in found:
+        if name not in found or found[name] is NotImplemented:  # Maya cannot tell a compound whole
             raise RuntimeError(f"No object matches name: {plug}")
         return found[name]
 
@@ -229,6 +232,8 @@ class Maya:
             return None
         if "exists" in flags:
             return flags["exists"] in self.options
+        if "remove" in flags:
+            return self.options.pop(flags["remove"])
         return self.options.get(flags["query"], 0)
 
     def do_loadPlugin(self, name: str, *, quiet: bool) -> list[str]:
@@ -264,6 +269,8 @@ class Maya:
             return bool(path)
         if flags.get("query"):
             (flag,) = set(flags) - {"query"}
+            if flag == "fullPathName":
+                return path
             if flag == "childArray":
                 inner = [known.rpartition("|")[2] for known in self.widgets if known.rpartition("|")[0] == path]
                 return inner or None

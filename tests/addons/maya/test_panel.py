@@ -78,9 +78,26 @@ def test_in_batch_there_is_no_widget(maya, maya_module):
     assert maya.widgets == before and maya.plugins == set()
 
 
+def test_a_button_that_the_artist_has_removed_stays_away(maya):
+    start_up = part("start_up")
+    start_up.add_button()
+    (button,) = [path for path, each in maya.widgets.items() if each["kind"] == "shelfButton"]
+    del maya.widgets[button]
+    maya.widgets["ShelfLayout"]["selectTab"] = "Other"
+    maya.widgets["ShelfLayout|Other"] = {"kind": "shelfLayout", "parent": "ShelfLayout"}
+    start_up.add_button()
+    assert not maya.shown("shelfButton")
+    start_up.remove_button()
+    start_up.remove_button()
+    start_up.add_button()
+
+    assert maya.options[start_up.SHELF] == "Other"
+
+
 def test_hidden_shelves_get_no_button(maya):
     del maya.widgets["ShelfLayout|Custom"], maya.widgets["ShelfLayout"]
     part("start_up").switch_on()
+    part("start_up").remove_button()
 
     assert not maya.shown("shelfButton")
 

@@ -56,6 +56,8 @@ def production(maya, project) -> None:
     scene.file("cloth", str(project / "sourceimages/cloth_u1_v1.png"), uvTilingMode=2)
     scene.file("tv", "sourceimages/tv.0001.jpg", useFrameExtension=True)
     scene.file("empty", "")
+    scene.add("odd", "strange", paths=NotImplemented)
+    scene.add("list", "strange", paths=[file("cache/a.bin"), "", None])
     scene.add("sky", "aiImage", filename=file("sourceimages/sky.1001.exr").replace("1001", "<UDIM>"))
     scene.add("crowd", "aiStandIn", dso=str(project / "cache/crowd.####.ass"))
     file("cache/crowd.0001.ass")
@@ -245,3 +247,21 @@ def test_missing_files_stop_it_and_missing_frames_are_all_that_is_rendered(maya,
     maya.scene.file("gone", "sourceimages/gone.png")
     with pytest.raises(Exception, match=r"gone\.png is missing"):
         submit()
+
+
+def test_three_while_the_farm_is_away_are_three_when_both_are_back(maya, maya_farm, monkeypatch):
+    monkeypatch.setenv("OUTFIELD_SERVER", "http://127.0.0.1:9")
+    for number in range(3):
+        submit(job_name=f"job {number}")
+    spool = Path(part("session").current().spool.folder) / "ready"
+    for kept_here in spool.glob("*/submission.json"):  # the farm's address is the same one in life
+        kept_here.write_text(kept_here.read_text().replace("http://127.0.0.1:9", maya_farm.url))
+    half = spool.parent / "parts" / ("0" * 32)  # of a Maya that was killed while it saved
+    half.mkdir()
+    part("session").stop()
+    monkeypatch.setenv("OUTFIELD_SERVER", maya_farm.url)
+    part("start_up").switch_on()
+    assert part("session").current().sender.idle(20)
+
+    assert sorted(job["name"] for job in maya_farm.jobs) == ["job 0", "job 1", "job 2"]
+    assert [list((spool.parent / room).iterdir()) for room in ("parts", "ready", "locks", "gone")] == [[], [], [], []]

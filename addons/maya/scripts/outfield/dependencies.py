@@ -107,11 +107,21 @@ def _node(node: str, kind: str, attributes: List[str], needs: Needs) -> None:
         needs.add("folder", str(cmds.getAttr(node + ".cachePath") or ""), node, linked=linked)
         return
     for name in attributes:
-        raw = cmds.getAttr(node + "." + name)
+        raw = _value(node, name)
         for each in raw if isinstance(raw, list) else [raw]:
             if isinstance(each, str) and each.strip():
                 what, path = kind_of(each, KINDS.get(kind, "other"), _hint(node, kind))
                 needs.add(what, path, node, raw=each, linked=linked)
+
+
+def _value(node: str, name: str) -> Any:
+    """An attribute's value; None for those that Maya lists as file names and cannot tell whole (compounds)."""
+    try:
+        return cmds.getAttr(node + "." + name)
+    except RuntimeError:
+        if not cmds.objExists(node):
+            raise
+        return None
 
 
 def _hint(node: str, kind: str) -> Tuple[int, bool]:

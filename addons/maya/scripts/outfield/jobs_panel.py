@@ -45,8 +45,7 @@ def jobs(place: str, here: Any) -> None:
 
 
 def _job(place: str, job: JobView, here: Any) -> None:
-    inner = "OutfieldJob_" + job.id
-    cmds.frameLayout(inner, label="{} {}".format(job.id, shown(job.name)), parent=place)
+    inner = widgets.frame(place, "OutfieldJob_" + job.id, "{} {}".format(job.id, shown(job.name)))
     widgets.bar(inner, job.fraction)
     status = tr(STATUS_WORDS.get(job.status, STATUS_WORDS["QUEUED"]))
     text = tr("{status}, {done} of {total}", status=status, done=job.done, total=job.total)

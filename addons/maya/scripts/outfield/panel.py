@@ -6,13 +6,11 @@ Plain `maya.cmds`: the same in Maya 2022 to 2026, with PySide 2 or 6 underneath.
 
 from __future__ import annotations
 
-import functools
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, Tuple
 
 from maya import cmds
 
-from . import fixes, jobs_panel, scene, session, settings, widgets
-from .outfield_core.fields import Field, fields_of
+from . import fixes, jobs_panel, session, settings, widgets, wishes_panel
 from .outfield_core.hashing import shown
 from .outfield_core.preflight import Finding
 from .outfield_core.texts import tr
@@ -33,12 +31,6 @@ STAGES = {
     "asking": "Asking the farm",
     "uploading": "Sending files",
 }
-FRAMES = (("SCENE", "Scene"), ("RANGE", "Range"), ("CURRENT", "Current"), ("MISSING", "Missing"))
-OUTPUTS = (("SCENE", "Scene's output"), ("FARM", "On the farm"))
-EVERY = (("", "Every renderable one"),)
-ROADS = ((False, "The whole scene"), (True, "Preview of the mesh"))
-CLOUDS = (("allow", "May leave the studio"), ("prefer", "Rather leave the studio"), ("never", "Stays here"))
-
 _drawn: Dict[str, Any] = {}
 _NEVER = object()
 
@@ -71,7 +63,8 @@ def build() -> None:
     """Everything, inside the control that Maya has just made; the sections follow with the first turn."""
     session.start(in_window=True)
     _drawn.clear()
-    cmds.scrollLayout(BODY, childResizable=True, parent=PANEL)
+    outer = cmds.scrollLayout(childResizable=True, parent=PANEL)
+    cmds.columnLayout(BODY, adjustableColumn=True, parent=outer)
     for name in SECTIONS:
         cmds.columnLayout(_place(name), adjustableColumn=True, parent=BODY)
     session.current().draw = draw
@@ -128,12 +121,11 @@ def _status(place: str, here: Any) -> None:
     for refusal in here.sender.refused[:3]:
         text = "{}: {} {}".format(refusal["name"], refusal["message"], refusal["hint"])
         widgets.line_with_button(place, text, tr("Dismiss"), lambda folder=refusal["folder"]: _dismiss(folder))
-    cmds.frameLayout(_place("connection"), label=tr("Check the connection"), collapsable=True, collapse=True,
-                     parent=place)  # fmt: skip
+    inner = widgets.frame(place, _place("connection"), tr("Check the connection"), folded=True)
     said = settings.connection()
     for name, title in (("server", "Farm"), ("token", "Token"), ("ca_file", "Certificate")):
         text = "" if name == "token" else said[name]  # never shown again
-        widgets.text_field(_place("connection"), tr(title), text, lambda value, name=name: _connect(name, value))
+        widgets.text_field(inner, tr(title), text, lambda value, name=name: _connect(name, value))
 
 
 def _connect(name: str, value: str) -> None:
@@ -145,107 +137,6 @@ def _dismiss(folder: str) -> None:
     here = session.current()
     here.spool.remove(folder)
     here.sender.kick()
-
-
-# ---- What is wished --------------------------------------------------------------------------------------------------
-
-
-def _wishes_state(here: Any) -> Any:
-    wishes = settings.wishes()
-    shape = tuple(wishes[name] for name in ("frames_mode", "output_mode", "preview", "layer", "camera"))
-    return (*shape, scene.layers(), scene.cameras(), tuple(_fields(here)), here.follower.view.is_live)
-
-
-def _wishes(place: str, here: Any) -> None:
-    wishes = settings.wishes()
-    _text(place, "Name", "job_name", wishes)
-    _choice(place, "What is sent", "preview", ROADS, wishes)
-    if not wishes["preview"]:
-        every, cameras = scene.layers()[1], scene.cameras()
-        labels = [(scene.layer_label(each), scene.layer_label(each)) for each in every]
-        _choice(place, "Render layer", "layer", [*EVERY, *labels], wishes)
-        _choice(place, "Frames", "frames_mode", FRAMES, wishes)
-        if wishes["frames_mode"] == "RANGE":
-            _text(place, "Range", "frames", wishes)
-        _choice(place, "Output", "output_mode", OUTPUTS, wishes)
-        named = [(each, each) for each in cameras[0] + cameras[1]]
-        _choice(place, "Camera", "camera", [*EVERY, *named], wishes)
-        _number(place, "Frames per task", "chunk", wishes, 1, 100_000)
-    _text(place, "Shot", "shot", wishes)
-    _number(place, "Priority", "priority", wishes, 0, 100)
-    _options(place, wishes)
-    _settings(place, wishes, _fields(here))
-
-
-def _options(place: str, wishes: Dict[str, Any]) -> None:
-    inner = _place("options")
-    cmds.frameLayout(inner, label=tr("Options"), collapsable=True, collapse=True, parent=place)
-    _check(inner, "Preview first", "preview_first", wishes)
-    _check(inner, "Hold", "paused", wishes)
-    _choice(inner, "Cloud", "cloud", CLOUDS, wishes)
-    for title, name in (("Deadline", "deadline"), ("Pool", "pool"), ("Project", "project"), ("Sequence", "sequence")):
-        _text(inner, title, name, wishes)
-
-
-def _fields(here: Any) -> List[Tuple[str, str]]:
-    """Names and kinds of the settings that the chosen renderer has, for whether they must be drawn anew."""
-    return [(field.name, field.kind) for field in _known_fields(here)]
-
-
-def _known_fields(here: Any) -> List[Field]:
-    from . import roads
-
-    info = here.follower.view.info
-    preview = settings.wishes()["preview"]
-    name = roads.PREVIEW if preview else roads.renderer_for(info, scene.engine())
-    return [field for field in fields_of(info or {}, name or "") if field.name not in roads.OURS]
-
-
-def _settings(place: str, wishes: Dict[str, Any], _names: Any) -> None:
-    inner = _place("settings")
-    cmds.frameLayout(inner, label=tr("Renderer settings"), collapsable=True, collapse=True, parent=place)
-    fields = _known_fields(session.current())
-    if not fields:
-        widgets.line(inner, tr("The farm tells them once it is there."))
-    for field in fields:
-        said = wishes["overrides"].get(field.name, "")
-        change = functools.partial(_override, field)
-        widgets.text_field(inner, field.title, str(said), change, field.help)
-
-
-def _override(field: Field, value: str) -> None:
-    """A field that is emptied is left to the scene and the farm."""
-    from .outfield_core.errors import Refused
-
-    overrides = settings.wishes()["overrides"]
-    overrides.pop(field.name, None)
-    try:
-        if value.strip():
-            overrides[field.name] = widgets.truth(value) if field.kind == "bool" else field.checked(value.strip())
-    except Refused as error:
-        session.current().say(False, str(error))
-    settings.wish("overrides", overrides)
-
-
-def _text(place: str, title: str, name: str, wishes: Dict[str, Any]) -> None:
-    widgets.text_field(place, tr(title), str(wishes[name]), lambda value: settings.wish(name, value))
-
-
-def _number(place: str, title: str, name: str, wishes: Dict[str, Any], low: int, high: int) -> None:
-    widgets.number_field(
-        place, tr(title), int(wishes[name]), lambda value: settings.wish(name, min(high, max(low, value)))
-    )
-
-
-def _check(place: str, title: str, name: str, wishes: Dict[str, Any]) -> None:
-    widgets.check_box(place, tr(title), bool(wishes[name]), lambda value: settings.wish(name, value))
-
-
-def _choice(place: str, title: str, name: str, choices: Any, wishes: Dict[str, Any]) -> None:
-    labels = [tr(label) for _, label in choices]
-    values = [value for value, _ in choices]
-    index = values.index(wishes[name]) if wishes[name] in values else 0
-    widgets.choice(place, tr(title), labels, index, lambda at: settings.wish(name, values[at]))
 
 
 # ---- What stands in the way, and the button --------------------------------------------------------------------------
@@ -306,7 +197,7 @@ def _button(place: str, here: Any) -> None:
 
 SECTIONS: Dict[str, Tuple[Any, Any]] = {
     "status": (_status_state, _status),
-    "wishes": (_wishes_state, _wishes),
+    "wishes": (wishes_panel.state, wishes_panel.wishes),
     "findings": (_findings_state, _findings),
     "outlook": (_outlook_state, _outlook),
     "button": (_button_state, _button),

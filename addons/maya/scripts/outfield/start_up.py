@@ -12,10 +12,9 @@ from .outfield_core.texts import tr
 
 PLUGIN = "outfield_maya"
 MENU = "OutfieldMenu"
-BUTTON_TAG = "outfield"
+SHELF = "outfieldShelf"  # the option in which Maya keeps where the button is
 ICON = "render.png"  # Maya's own
 OPEN = "import outfield.panel; outfield.panel.show()"
-SUBMIT = "import outfield.panel; outfield.panel.show(); outfield.panel.submit()"
 
 
 def load() -> None:
@@ -43,8 +42,7 @@ def switch_off() -> None:
     panel.close()
     if cmds.menu(MENU, exists=True):
         cmds.deleteUI(MENU)
-    for button in _buttons():
-        cmds.deleteUI(button)
+    remove_button()
 
 
 def add_menu() -> None:
@@ -58,31 +56,34 @@ def add_menu() -> None:
 
 
 def add_button() -> None:
-    """The button on the shelf that is open, if none of its buttons is ours already."""
-    shelf = _shelf()
-    if shelf is not None and not _buttons():
+    """The button on the shelf that is open, once: Maya keeps shelves, and the artist may move or remove it."""
+    known = cmds.optionVar(query=SHELF) if cmds.optionVar(exists=SHELF) else None
+    tabs = _tabs()
+    if tabs is None or known in (cmds.tabLayout(tabs, query=True, childArray=True) or []):
+        return
+    shelf = cmds.tabLayout(tabs, query=True, selectTab=True)
+    if shelf:
         cmds.shelfButton(
             label="Outfield", annotation=tr("Render on farm"), image1=ICON, command=OPEN, sourceType="python",
-            docTag=BUTTON_TAG, parent=shelf,
+            parent="{}|{}".format(tabs, shelf),
         )  # fmt: skip
+        cmds.optionVar(stringValue=(SHELF, str(shelf)))
 
 
-def _shelf() -> Optional[str]:
-    """The shelf that is open; None: shelves are hidden."""
+def remove_button() -> None:
+    """Take it from the shelf that it was put on."""
+    tabs = _tabs()
+    if tabs is None or not cmds.optionVar(exists=SHELF):
+        return
+    shelf = "{}|{}".format(tabs, cmds.optionVar(query=SHELF))
+    names = (cmds.shelfLayout(shelf, query=True, childArray=True) or []) if cmds.shelfLayout(shelf, exists=True) else []
+    for path in ["{}|{}".format(shelf, name) for name in names]:
+        if cmds.shelfButton(path, exists=True) and cmds.shelfButton(path, query=True, command=True) == OPEN:
+            cmds.deleteUI(path)
+    cmds.optionVar(remove=SHELF)
+
+
+def _tabs() -> Optional[str]:
+    """Where the shelves are; None: they are hidden."""
     tabs = mel.eval("$outfieldShelf = $gShelfTopLevel")
-    if not tabs or not cmds.tabLayout(tabs, exists=True):
-        return None
-    chosen = cmds.tabLayout(tabs, query=True, selectTab=True)
-    return "{}|{}".format(tabs, chosen) if chosen else None
-
-
-def _buttons() -> list[str]:
-    """Ours on the shelf that is open."""
-    shelf = _shelf()
-    names = (cmds.shelfLayout(shelf, query=True, childArray=True) or []) if shelf else []
-    paths = ["{}|{}".format(shelf, name) for name in names]
-    return [
-        path
-        for path in paths
-        if cmds.shelfButton(path, exists=True) and cmds.shelfButton(path, query=True, docTag=True) == BUTTON_TAG
-    ]
+    return str(tabs) if tabs and cmds.tabLayout(tabs, exists=True) else None

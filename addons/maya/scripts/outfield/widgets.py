@@ -17,8 +17,15 @@ Colour = Tuple[float, float, float]
 def empty(place: str) -> None:
     """Remove everything in a layout."""
     children = cmds.columnLayout(place, query=True, childArray=True) or []
+    whole = cmds.columnLayout(place, query=True, fullPathName=True)
     for child in children:
-        cmds.deleteUI("{}|{}".format(place, child))
+        cmds.deleteUI("{}|{}".format(whole, child))
+
+
+def frame(place: str, name: str, title: str, *, folded: bool = False) -> str:
+    """A frame that can be folded; returns the column inside, for a frame holds one thing."""
+    outer = cmds.frameLayout(name + "Frame", label=title, collapsable=True, collapse=folded, parent=place)
+    return str(cmds.columnLayout(name, adjustableColumn=True, parent=outer))
 
 
 def line(place: str, text: str, colour: Optional[Colour] = None) -> None:
