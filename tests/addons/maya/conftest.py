@@ -57,7 +57,12 @@ def farm(monkeypatch):
 def maya_farm(monkeypatch):
     """A farm that renders Maya scenes, with settings of its own."""
     words = {"type": "string"}
-    settings = {"camera": words, "render_layer": words, "aa_samples": {"type": "integer", "minimum": 1}}
+    settings = {
+        "camera": words,
+        "render_layer": words,
+        "aa_samples": {"type": "integer", "minimum": 1},
+        "denoise": {"type": "boolean"},
+    }
     with _farm(
         monkeypatch, [{"name": "arnold", "endings": [".ma", ".mb"], "settings": {"properties": settings}}]
     ) as listening:

@@ -158,7 +158,13 @@ def test_jobs_can_be_ordered_about(maya, maya_farm, opened):
 def test_wishes_are_remembered_and_those_of_one_scene_are_not(maya, maya_farm, opened):
     here = opened()
     until(maya, lambda: here.follower.view.is_live and "Aa samples" in maya.shown("textFieldGrp"))
-    for label, value in (("Name", "my shot"), ("Shot", "sh010"), ("Project", "Alpha"), ("Aa samples", "4")):
+    for label, value in (
+        ("Name", "my shot"),
+        ("Shot", "sh010"),
+        ("Project", "Alpha"),
+        ("Aa samples", "4"),
+        ("Denoise", "Yes"),
+    ):
         maya.widget("textFieldGrp", label)["changeCommand"](value)
     maya.widget("intFieldGrp", "Priority")["changeCommand"](700)
     maya.widget("checkBoxGrp", "Hold")["changeCommand"](True)
@@ -172,7 +178,8 @@ def test_wishes_are_remembered_and_those_of_one_scene_are_not(maya, maya_farm, o
 
     (text,) = (each for each, _ in maya_farm.answered.values())
     assert all(
-        part in text for part in ('"my shot"', '"sh010"', '"Alpha"', '"1-4"', '"aa_samples": 4', '"paused": true')
+        part in text
+        for part in ('"my shot"', '"sh010"', '"Alpha"', '"1-4"', '"aa_samples": 4', '"denoise": true', '"paused": true')
     )
     assert '"priority": 100' in text
     maya.widget("textFieldGrp", "Aa samples")["changeCommand"]("none")
@@ -368,3 +375,20 @@ def test_the_angle_of_view_as_rendered(maya, fit, aspect, expected):
 
     assert part("scene").pinhole("persp")["fov_deg"] == pytest.approx(expected, abs=0.01)
     assert part("scene").pinhole("cubeShape") == {}
+
+
+def test_more_findings_than_fit_are_counted_and_a_trial_that_fails_is_told(maya, maya_farm, opened):
+    for number in range(15):
+        maya.scene.file(f"f{number}", f"sourceimages/{number}.png")
+    maya_farm.bad["POST /rules/test"] = (422, {"code": "odd", "hint": "So it is."})
+    here = opened()
+    until(maya, lambda: any("So it is." in text for text in maya.shown()))
+
+    assert len(here.found) == 15
+    assert "and 3 more" in maya.shown()
+
+
+def test_a_still_is_its_current_frame(maya, opened):
+    maya.scene.nodes["defaultRenderGlobals"]["animation"] = False
+
+    assert part("scene").scene_frames() == "5"
