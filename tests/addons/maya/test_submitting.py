@@ -183,6 +183,16 @@ def test_unsaved_changes_are_exported_and_the_file_stays(maya):
     assert maya.scene.modified and state(maya.scene.path) == before
 
 
+def test_what_was_opened_from_another_format_is_exported_as_a_scene(maya, project, tmp_path):
+    other = project / "scenes" / "model.fbx"
+    other.write_bytes(b"fbx")
+    maya.scene.path, maya.scene.kind = str(other), "FBX"
+    submit()
+
+    assert [Path(path).name for path in maya.scene.writes] == ["model.ma"]
+    assert kept(tmp_path, project)[0]["origin"] == "PROJECT/scenes/model.ma"
+
+
 def test_batch_maya_exports_always_and_forgets_the_panels_wishes(maya):
     part("settings").wish("shot", "from the panel")
     part("settings").wish("chunk", 7)

@@ -21,7 +21,8 @@ OBJ_OPTIONS = "groups=0;ptgroups=0;materials=0;smoothing=0;normals=1"
 
 def is_as_saved() -> bool:
     """Is what is open what is on the disk? Only a window's Maya is asked; what scripts do may leave no mark."""
-    return not scene.is_batch() and not scene.is_modified() and os.path.isfile(scene.path())
+    own = scene.path()
+    return not scene.is_batch() and not scene.is_modified() and scene.is_mayas_own(own) and os.path.isfile(own)
 
 
 def export_scene(path: str) -> None:

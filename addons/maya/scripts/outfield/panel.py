@@ -19,7 +19,7 @@ PANEL = "OutfieldPanel"
 BODY = "OutfieldBody"
 WIDTH = 420
 DRAW = "import outfield.panel; outfield.panel.build()"
-FINDINGS_MAX = 12
+FINDINGS_MAX, OUTPUTS_MAX = 12, 4
 COLOURS = {"error": (0.55, 0.2, 0.2), "warning": (0.5, 0.4, 0.15), "note": (0.25, 0.3, 0.35)}
 STAGES = {
     "reading": "Reading the scene",
@@ -165,11 +165,13 @@ def _finding(place: str, finding: Finding) -> None:
 
 
 def _outlook_state(here: Any) -> Any:
-    return (here.follower.view.trial, str(here.follower.view.trial_error))
+    return (here.follower.view.trial, str(here.follower.view.trial_error), here.outputs)
 
 
 def _outlook(place: str, here: Any) -> None:
     view = here.follower.view
+    for path in here.outputs[:OUTPUTS_MAX]:
+        widgets.line(place, "{}: {}".format(tr("Output"), shown(path) if path else tr("On the farm")))
     for text in jobs_panel.outlook(view.trial or {}):
         widgets.line(place, text)
     if view.trial_error is not None and view.trial_error.code != "unreachable":

@@ -11,7 +11,7 @@ from maya import cmds
 
 from .outfield_core.frames import format_frames
 from .outfield_core.preflight import Facts
-from .roads import Odd
+from .roads import ENDINGS, Odd
 
 DEFAULT_LAYER = "defaultRenderLayer"
 RENDER_SCRIPTS = ("preMel", "postMel", "preRenderLayerMel", "postRenderLayerMel", "preRenderMel", "postRenderMel")
@@ -47,9 +47,15 @@ def project() -> str:
 
 
 def origin() -> str:
-    """The scene's path, or the one that it would have in the project."""
+    """The scene's path, or the one that it would have as a scene of Maya's: never saved, or opened from an FBX."""
     ending = ".mb" if file_type() == "mayaBinary" else ".ma"
-    return path() or os.path.join(project() or os.path.expanduser("~"), "scenes", "untitled" + ending)
+    own = path() or os.path.join(project() or os.path.expanduser("~"), "scenes", "untitled")
+    return own if is_mayas_own(own) else os.path.splitext(own)[0] + ending
+
+
+def is_mayas_own(name: str) -> bool:
+    """Is it a file in one of Maya's own formats?"""
+    return os.path.splitext(name)[1].lower() in ENDINGS
 
 
 def is_batch() -> bool:

@@ -52,6 +52,7 @@ class Session:
         self.check: Any = None
         self.found: List[Finding] = []
         self.missing: List[Any] = []
+        self.outputs: List[str] = []
         self.found_for: Any = None
         self.messages: Deque[Tuple[bool, str]] = deque(maxlen=4)
         self.fetched: Deque[str] = deque(maxlen=4)
@@ -159,6 +160,7 @@ class Session:
         else:
             self.check = None
         self.found, self.missing = list(ended.found), list(ended.assembly.missing)
+        self.outputs = [target.output for target in ended.assembly.targets]
         if ended.error is not None and ended.send:
             self.say(False, str(ended.error))
         elif ended.error is not None:
