@@ -121,7 +121,15 @@ def _status(place: str, here: Any) -> None:
     for refusal in here.sender.refused[:3]:
         text = "{}: {} {}".format(refusal["name"], refusal["message"], refusal["hint"])
         widgets.line_with_button(place, text, tr("Dismiss"), lambda folder=refusal["folder"]: _dismiss(folder))
-    inner = widgets.frame(place, _place("connection"), tr("Check the connection"), folded=True)
+
+
+def _connection_state(here: Any) -> Any:
+    """Never built anew: somebody may be typing."""
+    return ""
+
+
+def _connection(place: str, here: Any) -> None:
+    inner = widgets.frame(place, "OutfieldAddress", tr("Check the connection"), folded=True)
     said = settings.connection()
     for name, title in (("server", "Farm"), ("token", "Token"), ("ca_file", "Certificate")):
         text = "" if name == "token" else said[name]  # never shown again
@@ -199,6 +207,7 @@ def _button(place: str, here: Any) -> None:
 
 SECTIONS: Dict[str, Tuple[Any, Any]] = {
     "status": (_status_state, _status),
+    "connection": (_connection_state, _connection),
     "wishes": (wishes_panel.state, wishes_panel.wishes),
     "findings": (_findings_state, _findings),
     "outlook": (_outlook_state, _outlook),
