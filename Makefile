@@ -44,9 +44,9 @@ bench: .venv/.test ## every benchmark; each prints its ratios
 	  echo "== $$file"; .venv/bin/python "$$file" $(ARGS); done
 
 addons: .venv/.product ## a zip of each add-on that is in the tree
-	@found=0; for init in addons/*/__init__.py; do \
-	  [ -e "$$init" ] || continue; found=1; .venv/bin/outfield addons build "$$(basename "$$(dirname "$$init")")"; \
-	done; [ "$$found" = 1 ] || echo "There is no add-on in addons/ yet: nothing was built."
+	@for folder in addons/*/; do \
+	  name=$$(basename "$$folder"); [ "$$name" = shared ] || .venv/bin/outfield addons build "$$name" || exit 1; \
+	done
 
 # ---- check: exactly what CI runs besides the tests -------------------------------------------------------------------
 

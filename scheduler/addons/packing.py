@@ -26,18 +26,22 @@ MODE: Final = 0o100644 << 16
 UNIX: Final = 3
 SKIPPED: Final = frozenset({"__pycache__", ".DS_Store"})
 VERSION: Final = re.compile(r"""^(?:version|__version__) = ["']([^"']+)["']$""", re.MULTILINE)
-MODULE_FILE_VERSION: Final = re.compile(r"^\+ outfield (\S+) ", re.MULTILINE)
+MODULE_FILE_VERSION: Final = re.compile(r"^\+ (?:\S+:\S+ )*outfield (\S+) ", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Addon:
-    """An add-on: its program, where its sources and the core lie in the zip, and the file that tells its version."""
+    """An add-on: its program, where its sources and the core lie in the zip, and the file that tells its version.
+
+    `beside`: files that lie beside the folder `top` in the zip, not in it.
+    """
 
     name: str
     title: str
     top: str
     core: str
     versioned: str
+    beside: frozenset[str] = frozenset()
 
     @property
     def file_name(self) -> str:
@@ -49,7 +53,14 @@ ADDONS: Final = {
     addon.name: addon
     for addon in (
         Addon("blender", "Blender", "outfield", "outfield/outfield_core", "blender_manifest.toml"),
-        Addon("maya", "Maya", "outfield", "outfield/scripts/outfield_core", "outfield.mod"),
+        Addon(
+            name="maya",
+            title="Maya",
+            top="outfield",
+            core="outfield/scripts/outfield/outfield_core",
+            versioned="outfield.mod",
+            beside=frozenset({"outfield.mod"}),  # Maya looks for it in its `modules` folder itself
+        ),
     )
 }
 
@@ -82,7 +93,10 @@ def build(name: str) -> BuiltAddon:
     _check_version(root / name / addon.versioned)
     _check_version(root / "shared" / "outfield_core" / "__init__.py")
     buffer = io.BytesIO()
-    members = dict(_members(root / name, addon.top))
+    members = {
+        place.removeprefix(f"{addon.top}/") if path.name in addon.beside else place: path
+        for place, path in _members(root / name, addon.top)
+    }
     members.update(_members(root / "shared" / "outfield_core", addon.core))
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for place in sorted(members):
@@ -117,9 +131,9 @@ def _members(folder: Path, top: str) -> Iterator[tuple[str, Path]]:
 
 def _check_version(path: Path) -> None:
     text = path.read_text()
-    found = VERSION.search(text) or MODULE_FILE_VERSION.search(text)
-    if found is None or found[1] != __version__:
-        said = found[1] if found else "no version"
+    found = {*VERSION.findall(text), *MODULE_FILE_VERSION.findall(text)}
+    if found != {__version__}:
+        said = ", ".join(sorted(found)) or "no version"
         raise OutfieldError(
             f"{path.name} says {said}, the package is {__version__}.",
             code="addon_version",

@@ -23,8 +23,8 @@ from scheduler.errors import Refused
 from scheduler.settings.sections import Settings
 
 ENVIRONMENT_PREFIX = "OUTFIELD_"
-CLIENT_KEYS = frozenset({"SERVER", "TOKEN", "PROFILE", "CA_FILE", "REQUIRE_COMPONENTS"})
-"""Words of the client and of the tests that share the prefix and are no settings of the scheduler."""
+CLIENT_KEYS = frozenset({"SERVER", "TOKEN", "PROFILE", "CA_FILE", "SPOOL", "LANGUAGE", "REQUIRE_COMPONENTS"})
+"""Words of the client, the add-ons and the tests that share the prefix and are no settings of the scheduler."""
 
 Kinds: TypeAlias = tuple[type[BaseModel], ...]
 """The kinds of section that a table may be."""

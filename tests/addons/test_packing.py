@@ -28,17 +28,27 @@ def copied(tmp_path, monkeypatch):
     return folder
 
 
-def test_the_same_bytes_whenever_and_wherever(copied):
-    elsewhere = packing.build("blender")
-    (copied / "blender" / "__pycache__").mkdir()
-    (copied / "blender" / "__pycache__" / "x.pyc").write_bytes(b"x")
+@pytest.mark.parametrize(
+    ("name", "members"),
+    [
+        ("blender", {"outfield/__init__.py", "outfield/LICENSE", "outfield/outfield_core/spool.py"}),
+        ("maya", {"outfield.mod", "outfield/LICENSE", "outfield/plug-ins/outfield_maya.py",
+                  "outfield/scripts/userSetup.py", "outfield/scripts/outfield/outfield_core/spool.py"}),
+    ],
+)  # fmt: skip
+def test_the_same_bytes_whenever_and_wherever(copied, name, members, monkeypatch):
+    elsewhere = packing.build(name)
+    (copied / name / "__pycache__").mkdir()
+    (copied / name / "__pycache__" / "x.pyc").write_bytes(b"x")
 
-    assert packing.build("blender").content == elsewhere.content
+    assert packing.build(name).content == elsewhere.content
+    monkeypatch.undo()
+    assert packing.build(name).content == elsewhere.content
     with zipfile.ZipFile(io.BytesIO(elsewhere.content)) as archive:
         assert archive.testzip() is None
         names = archive.namelist()
     assert names == sorted(names)
-    assert {"outfield/__init__.py", "outfield/LICENSE", "outfield/outfield_core/spool.py"} <= set(names)
+    assert members <= set(names)
 
 
 def test_another_version_is_refused(copied):
@@ -47,6 +57,14 @@ def test_another_version_is_refused(copied):
 
     with pytest.raises(OutfieldError, match="9\\.9\\.9"):
         packing.build("blender")
+
+
+def test_one_line_of_another_version_is_refused(copied):
+    module = copied / "maya" / "outfield.mod"
+    module.write_text(module.read_text().replace(f"2024 outfield {__version__}", "2024 outfield 9.9.9"))
+
+    with pytest.raises(OutfieldError, match="9\\.9\\.9"):
+        packing.build("maya")
 
 
 def test_what_is_not_there_is_told():

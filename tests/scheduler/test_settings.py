@@ -65,6 +65,14 @@ def test_wrong_values_say_where(tmp_path, text, words):
         load_settings(file=write(tmp_path, text), environment={})
 
 
+def test_words_of_clients_and_add_ons_are_no_settings_and_others_are_refused(tmp_path):
+    words = ("SERVER", "TOKEN", "CA_FILE", "SPOOL", "LANGUAGE")
+    load_settings(file=write(tmp_path, ""), environment={f"OUTFIELD_{word}": "x" for word in words})
+
+    with pytest.raises(Refused, match="OUTFIELD_SPOOLS is not a setting"):
+        load_settings(file=write(tmp_path, ""), environment={"OUTFIELD_SPOOLS": "x"})
+
+
 def test_a_pool_takes_the_keys_of_its_backend(tmp_path):
     file = write(tmp_path, '[pools.a]\nbackend = "aws"\nregion = "eu-west-1"\n[pools.b]\nworkers_max = 3\n')
     pools = load_settings(file=file, environment={"OUTFIELD_POOLS__A__MARKET": "on_demand"}).settings.pools

@@ -24,6 +24,7 @@ from scheduler.protocol.submission import NewJob
 
 CORE = shared_core.FOLDER / "outfield_core"
 BLENDER = shared_core.FOLDER.parent / "blender"
+MAYA = shared_core.FOLDER.parent / "maya" / "scripts" / "outfield"
 STANDARD = {
     "__future__", "collections", "datetime", "errno", "fcntl", "hashlib", "http", "io", "json", "msvcrt", "os", "re",
     "shutil", "socket", "ssl", "sys", "threading", "time", "typing", "unicodedata", "urllib", "uuid",
@@ -98,11 +99,11 @@ def test_the_blender_add_on_says_its_licence():
 def spoken() -> set[str]:
     """Every sentence that may be shown: what `tr` and findings are given, and the tables of words."""
     found: set[str] = set()
-    for path in (*CORE.glob("*.py"), *BLENDER.glob("*.py")):
+    for path in (*CORE.glob("*.py"), *BLENDER.glob("*.py"), *MAYA.glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call):
                 name = getattr(node.func, "id", getattr(node.func, "attr", ""))
-                position = {"tr": 0, "Finding": 2, "N_": 0}.get(name)
+                position = SPEAKERS.get(name)
                 if position is not None and len(node.args) > position:
                     found |= constants(node.args[position])
             if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in TABLES:
@@ -112,9 +113,12 @@ def spoken() -> set[str]:
     return {text for text in found if any(letter.isalpha() for letter in text.replace("{text}", ""))}
 
 
+SPEAKERS = {"tr": 0, "Finding": 2, "N_": 0, "_text": 1, "_number": 1, "_check": 1, "_choice": 1}
+"""Calls, and which of their arguments is shown."""
+
 TABLES = {"LABELS", "STAGES", "STATUS_WORDS", "_KINDS", "_TROUBLES"}
-MENUS = {"FRAMES", "SPLITS", "OUTPUTS", "CLOUDS"}
-"""Choices: the second of each three is the name."""
+MENUS = {"FRAMES", "SPLITS", "OUTPUTS", "CLOUDS", "ROADS", "EVERY"}
+"""Choices: the second of each is the name."""
 
 
 def constants(node: ast.AST, *, values_only: bool = False) -> set[str]:

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The part of the panel in which the artist says what is wished; the renderer's settings are those that the farm
+describes.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, Dict, List, Tuple
+
+from . import roads, scene, session, settings, widgets
+from .outfield_core.errors import Refused
+from .outfield_core.fields import Field, fields_of
+from .outfield_core.texts import tr
+
+FRAMES = (("SCENE", "Scene"), ("RANGE", "Range"), ("CURRENT", "Current"), ("MISSING", "Missing"))
+OUTPUTS = (("SCENE", "Scene's output"), ("FARM", "On the farm"))
+EVERY = (("", "Every renderable one"),)
+ROADS = ((False, "The whole scene"), (True, "Preview of the mesh"))
+CLOUDS = (("allow", "May leave the studio"), ("prefer", "Rather leave the studio"), ("never", "Stays here"))
+
+
+def state(here: Any) -> Any:
+    """What the rows look like."""
+    wishes = settings.wishes()
+    shape = tuple(wishes[name] for name in ("frames_mode", "output_mode", "preview", "layer", "camera"))
+    return (*shape, scene.layers(), scene.cameras(), tuple(_fields(here)), here.follower.view.is_live)
+
+
+def wishes(place: str, here: Any) -> None:
+    """One row for each wish that counts for what is sent."""
+    said = settings.wishes()
+    _text(place, "Name", "job_name", said)
+    _choice(place, "What is sent", "preview", ROADS, said)
+    if not said["preview"]:
+        every, cameras = scene.layers()[1], scene.cameras()
+        labels = [(scene.layer_label(each), scene.layer_label(each)) for each in every]
+        _choice(place, "Render layer", "layer", [*EVERY, *labels], said)
+        _choice(place, "Frames", "frames_mode", FRAMES, said)
+        if said["frames_mode"] == "RANGE":
+            _text(place, "Range", "frames", said)
+        _choice(place, "Output", "output_mode", OUTPUTS, said)
+        named = [(each, each) for each in cameras[0] + cameras[1]]
+        _choice(place, "Camera", "camera", [*EVERY, *named], said)
+        _number(place, "Frames per task", "chunk", said, 1, 100_000)
+    _text(place, "Shot", "shot", said)
+    _number(place, "Priority", "priority", said, 0, 100)
+    _options(place, said)
+    _settings(place, said, _fields(here))
+
+
+def _options(place: str, wishes: Dict[str, Any]) -> None:
+    inner = widgets.frame(place, "Outfield_options", tr("Options"), folded=True)
+    _check(inner, "Preview first", "preview_first", wishes)
+    _check(inner, "Hold", "paused", wishes)
+    _choice(inner, "Cloud", "cloud", CLOUDS, wishes)
+    for title, name in (("Deadline", "deadline"), ("Pool", "pool"), ("Project", "project"), ("Sequence", "sequence")):
+        _text(inner, title, name, wishes)
+
+
+def _fields(here: Any) -> List[Tuple[str, str]]:
+    """Names and kinds of the settings that the chosen renderer has, for whether they must be drawn anew."""
+    return [(field.name, field.kind) for field in _known_fields(here)]
+
+
+def _known_fields(here: Any) -> List[Field]:
+    info = here.follower.view.info
+    preview = settings.wishes()["preview"]
+    name = roads.PREVIEW if preview else roads.renderer_for(info, scene.engine())
+    return [field for field in fields_of(info or {}, name or "") if field.name not in roads.OURS]
+
+
+def _settings(place: str, wishes: Dict[str, Any], _names: Any) -> None:
+    inner = widgets.frame(place, "Outfield_settings", tr("Renderer settings"), folded=True)
+    fields = _known_fields(session.current())
+    if not fields:
+        widgets.line(inner, tr("The farm tells them once it is there."))
+    for field in fields:
+        said = wishes["overrides"].get(field.name, "")
+        change = functools.partial(_override, field)
+        widgets.text_field(inner, field.title, str(said), change, field.help)
+
+
+def _override(field: Field, value: str) -> None:
+    """A field that is emptied is left to the scene and the farm."""
+    overrides = settings.wishes()["overrides"]
+    overrides.pop(field.name, None)
+    try:
+        if value.strip():
+            overrides[field.name] = widgets.truth(value) if field.kind == "bool" else field.checked(value.strip())
+    except Refused as error:
+        session.current().say(False, str(error))
+    settings.wish("overrides", overrides)
+
+
+def _text(place: str, title: str, name: str, wishes: Dict[str, Any]) -> None:
+    widgets.text_field(place, tr(title), str(wishes[name]), lambda value: settings.wish(name, value))
+
+
+def _number(place: str, title: str, name: str, wishes: Dict[str, Any], low: int, high: int) -> None:
+    widgets.number_field(
+        place, tr(title), int(wishes[name]), lambda value: settings.wish(name, min(high, max(low, value)))
+    )
+
+
+def _check(place: str, title: str, name: str, wishes: Dict[str, Any]) -> None:
+    widgets.check_box(place, tr(title), bool(wishes[name]), lambda value: settings.wish(name, value))
+
+
+def _choice(place: str, title: str, name: str, choices: Any, wishes: Dict[str, Any]) -> None:
+    labels = [tr(label) for _, label in choices]
+    values = [value for value, _ in choices]
+    index = values.index(wishes[name]) if wishes[name] in values else 0
+    widgets.choice(place, tr(title), labels, index, lambda at: settings.wish(name, values[at]))
