@@ -80,7 +80,7 @@ class Bench:
         }
         files = tuple(InputFile(item.path, item.meta) for item in inputs or ())
         path = self.scenes[scene] if isinstance(scene, str) else scene
-        return Work(Lease(**values | lease), scratch, path, files, self.slot, threads=os.cpu_count() or 1)
+        return Work(Lease(**values | lease), scratch, path, inputs=files, slot=self.slot, threads=os.cpu_count() or 1)
 
     def run(self, scene: str | Path, **task: Any) -> list[Produced]:
         """Run a task; see `work`."""
