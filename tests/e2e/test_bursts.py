@@ -32,9 +32,9 @@ from running_farm import RunningFarm
 from worker.runners.power import save_power
 
 SCENE = {"width": 160, "height": 120, "samples": 1024, "ao_samples": 16}
-FRAMES = 16
+FRAMES = 10
 DUE_S = 10.0
-"""Home alone needs more than a minute; and nobody can make it by the time that machines have booted."""
+"""Home alone needs longer than half a minute; and nobody can make it by the time that machines have booted."""
 
 HOME_RATING = 0.2
 SLOW_PERIOD_S = 0.5
