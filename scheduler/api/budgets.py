@@ -25,7 +25,8 @@ class BudgetShape(Shape):
 
     `reserved_usd` is what instances that run or are about to could still cost; `free_usd` may still be reserved.
     `retries_usd` went into attempts without a result; `forecast_usd` will have been spent at the period's
-    end if the rest is like what was; `runs_out_at` is when it is spent if what runs now runs on.
+    end if the rest is like what was; `runs_out_at` is when it is spent if what runs now runs on (none: not within the
+    period).
     """
 
     budget: str

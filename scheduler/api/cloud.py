@@ -135,4 +135,5 @@ async def reap(request: Request, services: Serving) -> Response:
     wanted = read(Reap, await json_object(request, optional=True))
     found = await services.launcher.reap(dry_run=wanted.dry_run)
     done = "would be ended" if wanted.dry_run else "are being ended"
-    return answer(found, f"{len(found)} instances {done}.")
+    told = f"{len(found)} instances {done}." if found else "Nothing is to be ended: somebody wants every instance."
+    return answer(found, told)

@@ -40,9 +40,6 @@ LEARNED_FLUSH_S = 30.0
 MONEY_S = 30.0
 """How often it is counted what the budgets have spent."""
 
-ROUND_S = 10.0
-"""How often each pool's desk looks what is due: a list every minute, more often while instances are there."""
-
 GC_YOUNG_MAX, GC_GENERATIONS = 50_000, 20
 """New objects after which the collector looks at the young ones, and how many such looks make one at older ones."""
 
@@ -148,7 +145,7 @@ def timetable(services: Services, tick: Tick) -> AsyncIOScheduler:
     if settings.budgets:
         timer.add_job(count_money, "interval", seconds=MONEY_S)
     if services.launcher.desks:
-        timer.add_job(services.launcher.rounds, "interval", seconds=ROUND_S)
+        timer.add_job(services.launcher.rounds, "interval", seconds=settings.farm.look_s)
     if farm.tracker is not None:
         timer.add_job(services.following.poll, "interval", seconds=TRACKER_LOOK_S)
     if services.sites.hands:

@@ -77,7 +77,7 @@ def job_row(job: dict[str, Any], now_s: float) -> list[object]:
         job["jobID"],
         job["pool"],
         job["stage"],
-        f"{job['work_hours']:.1f} h",
+        f"{job['work_hours']:.1f} h" if job["work_hours"] >= 1 else duration(job["work_hours"] * 3600),
         "" if starts is None else duration(max(0.0, starts.timestamp() - now_s)),
         job["reason"],
     ]

@@ -96,7 +96,8 @@ class Output:
                 print(row[0])
             return
         if not rows:
-            self.note(empty)
+            if empty:
+                self.note(empty)
             return
         from rich import box
         from rich.table import Table

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from scheduler.cli.exits import Usage
 from scheduler.errors import NotFound
 
+JOB_HINT = "Write a job as for POST /new_job into it; `outfield rules explain ID` explains one that was submitted."
+
 if TYPE_CHECKING:
     from scheduler.routing.reading_rules import Syntax
     from scheduler.routing.rules import Rule
@@ -79,7 +81,7 @@ def read_job(path: Path) -> Any:
     Raises:
         NotFound: there is no such file. Usage: it is not JSON.
     """
-    text = sys.stdin.read() if str(path) == "-" else _read(path)
+    text = sys.stdin.read() if str(path) == "-" else _read(path, JOB_HINT)
     try:
         return json.loads(text)
     except ValueError as error:
@@ -88,10 +90,10 @@ def read_job(path: Path) -> Any:
         ) from error
 
 
-def _read(path: Path) -> str:
+def _read(path: Path, hint: str = "Check the path.") -> str:
     try:
         return path.expanduser().read_text("utf-8")
     except FileNotFoundError as error:
-        raise NotFound(f"There is no file {path}.", code="file_unknown", hint="Check the path.") from error
+        raise NotFound(f"There is no file {path}.", code="file_unknown", hint=hint) from error
     except (OSError, UnicodeDecodeError) as error:
         raise Usage(f"{path} cannot be read as text.", hint="Name a text file in UTF-8.") from error

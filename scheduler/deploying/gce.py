@@ -22,6 +22,7 @@ Ids = Mapping[str, str]
 class GceHands:
     """The pieces of one farm in one project. `endpoint` is for tests and private clouds."""
 
+    @explained
     def __init__(self, farm: str, project: str, zone: str, *, endpoint: str | None = None) -> None:
         from google.cloud import compute_v1
 

@@ -26,10 +26,10 @@ HOLD_ON = 1.25
 LATE = "it would end {late} late at home"
 CLOSE = "it would end only {early} before its date at home"
 NOWHERE = "it cannot be done at home"
-NOW = "{home}; {pool} takes over {hours:.1f} h of its work"
-LATER = "{home}; {pool} would be in time with {hours:.1f} h of its work if it began in {wait}, so nothing is rented yet"
+NOW = "{home}; {pool} takes over {amount} of its work"
+LATER = "{home}; {pool} would be in time with {amount} of its work if it began in {wait}, so nothing is rented yet"
 HOPELESS = "even with {pool} it would end {late} late, more than the {grace} that money is spent for"
-NEEDED = "deadline: {count} workers do {hours:.1f} h of work of {jobs} that home cannot do in time"
+NEEDED = "deadline: {count} workers do {amount} of work of {jobs} that home cannot do in time"
 NOTHING = "deadline: nothing has to be rented now to make the dates"
 WAITING = "for {jobs} more it is early enough to launch later"
 
@@ -191,8 +191,8 @@ def size(roster: Roster) -> Want:
     needed = (math.ceil(min(each, load.widest(pool)) - 1e-9) for each, load in zip(wanted, begun, strict=True))
     extra = math.ceil(sum(load.over.work_s / load.work.task_s for load in roster.late) / pool.slots)
     count = max(1, max(needed, default=0) + extra)
-    hours = sum(load.over.work_s for load in serving) / 3600
-    return Want(count, (NEEDED.format(count=count, hours=hours, jobs=_jobs(len(serving))), *more))
+    amount = amount_in_words(sum(load.over.work_s for load in serving))
+    return Want(count, (NEEDED.format(count=count, amount=amount, jobs=_jobs(len(serving))), *more))
 
 
 def _only_begun(loads: Iterable[Load]) -> list[Load]:
@@ -214,14 +214,14 @@ def covers_of(roster: Roster, now_s: float) -> list[Cover]:
 
 
 def _cover(load: Load, roster: Roster, now_s: float) -> Cover:
-    pool, work, hours = roster.pool, load.work, load.over.work_s / 3600
+    pool, work, amount = roster.pool, load.work, amount_in_words(load.over.work_s)
     home = home_in_words(lateness_s(work, pool.caution))
     if load.begun:
-        words = NOW.format(home=home, pool=pool.name, hours=hours)
+        words = NOW.format(home=home, pool=pool.name, amount=amount)
         return Cover(work.job, pool.name, Stage.BURSTING, load.over.work_s, None, words)
     workers = max(1e-9, pool.haste * min(roster.cap, load.widest(pool)))
     wait_s = max(0.0, load.window_s - load.total_s / (pool.slots * pool.power * workers))
-    words = LATER.format(home=home, pool=pool.name, hours=hours, wait=in_words(wait_s))
+    words = LATER.format(home=home, pool=pool.name, amount=amount, wait=in_words(wait_s))
     return Cover(work.job, pool.name, Stage.LATER, load.over.work_s, now_s + wait_s, words)
 
 
@@ -230,6 +230,11 @@ def home_in_words(late_s: float) -> str:
     if math.isinf(late_s):
         return NOWHERE
     return LATE.format(late=in_words(late_s)) if late_s > 0 else CLOSE.format(early=in_words(-late_s))
+
+
+def amount_in_words(work_s: float) -> str:
+    """An amount of work: `9.0 h`, or less than an hour in minutes or seconds."""
+    return f"{work_s / 3600:.1f} h" if work_s >= 3600 else in_words(work_s)
 
 
 def in_words(seconds: float) -> str:

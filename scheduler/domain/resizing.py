@@ -20,7 +20,7 @@ AT_MAX = "workers_max allows {count}"
 NO_MONEY = "the budget is enough for {count} more launches"
 SETTLING = "the pool was changed the other way less than {settle_s:.0f} s ago; it waits"
 IDLE = "{count} idle workers go: they are not wanted, and the next unit of {billing_s:.0f} s is near"
-STAY = "{count} workers more than wanted stay: they are busy, not idle for {idle_s:.0f} s yet, or paid for"
+STAY = "{count} workers more than wanted stay: they start, are busy, not idle for {idle_s:.0f} s yet, or paid for"
 
 TYPICAL_TASK_S = 600.0
 """Length of a task by which pools are put into the order in which they share the farm's money."""

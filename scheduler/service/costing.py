@@ -33,6 +33,9 @@ def budget_view(standing: Standing, budget: BudgetSettings, now_s: float) -> dic
     start_s = standing.start_s
     foretold = forecast_usd(spent, start_s, now_s, standing.end_s) if budget.period != "total" else None
     pace = standing.instances.usd_per_hour
+    gone_at_s = runs_out_at_s(max(0.0, budget.usd - spent), pace, now_s)
+    if gone_at_s is not None and standing.end_s is not None and gone_at_s > standing.end_s:
+        gone_at_s = None  # by then the next period has begun
     return {
         "budget": standing.name,
         "project": None if standing.name == EVERYBODY else standing.name,
@@ -48,7 +51,7 @@ def budget_view(standing: Standing, budget: BudgetSettings, now_s: float) -> dic
         "free_usd": _usd(max(0.0, standing.room_usd)),
         "usd_per_hour": _usd(pace),
         "forecast_usd": None if foretold is None else _usd(foretold),
-        "runs_out_at": iso(runs_out_at_s(max(0.0, budget.usd - spent), pace, now_s)),
+        "runs_out_at": iso(gone_at_s),
         "core_hours": round(standing.work.core_hours, HOUR_DIGITS),
         "by_pool_usd": {pool: _usd(usd) for pool, usd in standing.by_pool_usd.items()},
     }

@@ -175,7 +175,9 @@ class Scaler:
         }
 
 
-UNKNOWN_TERMS = "its backend has not said yet what it offers, or launches nothing"
+UNKNOWN_TERMS = (
+    "its backend has not said yet what it offers, or launches nothing; `outfield cloud ls` tells of trouble with it"
+)
 
 
 def _pool_view(pool: PoolView, scaling: Scaling, decision: Decision, refusal: Sequence[str]) -> dict[str, Any]:

@@ -63,6 +63,9 @@ class FarmSettings(Section):
     grace_s: float = Field(default=10.0, ge=0, description="grace given to a late renewal")
     tick_s: float = Field(default=1.0, gt=0, description="interval of the tick")
     scale_s: float = Field(default=15.0, gt=0, description="how often it is decided how many workers the pools have")
+    look_s: float = Field(
+        default=10.0, gt=0, description="how often providers are asked what is there of what was launched"
+    )
     failed_tasks_max: int = Field(default=20, ge=1, description="failed tasks after which a job fails at once")
     heartbeats_per_s_max: float = Field(default=1000.0, gt=0, description="syncs per second the farm aims at")
     keep_jobs_days: float = Field(default=90.0, gt=0, description="how long ended jobs are kept")

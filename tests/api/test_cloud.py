@@ -117,6 +117,8 @@ def test_reaping_is_an_admins_and_can_be_tried(renting: RentingFarm) -> None:
     done = renting.call("POST", "/cloud/reap", "admin").json()
     assert (done["data"], done["message"]) == (expected, "1 instances are being ended.")
     assert stranger not in {box.id for box in renting.cloud.alive()}
+    again = renting.call("POST", "/cloud/reap", "admin", json={"dry_run": True}).json()
+    assert (again["data"], again["message"]) == ([], "Nothing is to be ended: somebody wants every instance.")
     assert renting.call("POST", "/cloud/reap", "admin", json={"dry_run": "yes"}).status_code == 422
 
 

@@ -128,6 +128,8 @@ def test_a_job_is_tried_on_a_file(outfield: Run, home: Path, rules: Path) -> Non
     assert set(route["chosen"]) == {"onprem", "aws"}
     job.write_text("{")
     assert outfield("rules", "test", job, "--rules", rules).exit_code == 2
+    missing = outfield("rules", "test", "00042", "--rules", rules)
+    assert (missing.exit_code, "rules explain ID" in missing.stderr) == (3, True)
     job.write_text('{"nmae": "x"}')
     assert outfield("rules", "test", job, "--rules", rules).exit_code == 1
 

@@ -14,7 +14,7 @@ Run = Callable[..., Result]
 WORKER: dict[str, Any] = {
     "worker": "w1", "name": "node-1", "pool": "onprem", "host": "", "status": "ACTIVE", "drain": False, "slots": 2,
     "running": [{"task": 3}], "load": 0.5, "blocked": "", "registered_at": None, "last_seen_at": None,
-    "owner": "ada", "rating": 1.25, "rated_at": None, "succeeded": 20, "failed": 0, "reliability": 0.975,
+    "owner": "ada", "leaving": "", "rating": 1.25, "rated_at": None, "succeeded": 20, "failed": 0, "reliability": 0.975,
     "capabilities": {"vcpus": 8, "memory_gib": 15.6, "gpus": 0, "tags": ["linux"], "renderers": {"blender": ["3.4.1"]}},
 }  # fmt: skip
 

@@ -9,7 +9,7 @@ import pytest
 from farms import LooseFarm
 from rented_farm import RentedFarm
 
-from scheduler.bootstrap.running import MONEY_S, ROUND_S, timetable
+from scheduler.bootstrap.running import MONEY_S, timetable
 from scheduler.bootstrap.serving import told_url
 from scheduler.settings import ServerSettings, Settings
 from scheduler.tick import Tick
@@ -24,9 +24,10 @@ def intervals(farm: LooseFarm) -> dict[str, float]:
 def test_pools_are_looked_at_and_money_is_counted(tmp_path: Path) -> None:
     farm = RentedFarm(tmp_path, budgets={"farm": {"usd": 1.0}})
     found = intervals(farm)
+    look_s = farm.farm.settings.farm.look_s
     farm.close()
 
-    assert (found["Launcher.rounds"], ROUND_S) == (10.0, 10.0)
+    assert found["Launcher.rounds"] == look_s == 10.0
     assert [seconds for name, seconds in found.items() if "count_money" in name] == [MONEY_S]
 
 

@@ -6,7 +6,8 @@
 
 An instance whose script ends by itself has powered itself off; `powered_off` tells the cloud so. An end is as hard as a
 power cut: every process of the script's session is killed. A script finds its instance's id in OUTFIELD_INSTANCE, where
-a real one asks its metadata service, and OUTFIELD_KEEP_ON keeps it from turning this machine off.
+a real one asks its metadata service, and OUTFIELD_KEEP_ON keeps it from turning this machine off. What its agent keeps
+lies below a folder of its own.
 """
 
 from __future__ import annotations
@@ -95,12 +96,18 @@ class InstanceProcesses:
         file = log.with_name("start-up.sh")
         file.write_text(script)
         file.chmod(0o755)
+        own = {
+            "HOME": str(log.parent),
+            "OUTFIELD_INSTANCE": identity,
+            "OUTFIELD_KEEP_ON": "1",
+            "OUTFIELD_WORKER__DATA": str(log.parent / "worker"),
+            "OUTFIELD_WORKER__CACHE": str(log.parent / "cache"),
+        }
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [str(file)],
                 cwd=log.parent,
-                env=self._environment
-                | {"HOME": str(log.parent), "OUTFIELD_INSTANCE": identity, "OUTFIELD_KEEP_ON": "1"},
+                env=self._environment | own,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

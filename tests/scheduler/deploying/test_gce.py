@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -124,6 +125,16 @@ def test_refusals_are_said_in_words(hands: GceHands, google: FakeGoogle, status:
     make_all(design(), hands, silent)
     with pytest.raises(kind, match="not now"):
         remove_all(to_remove(ORDER, hands.find()), hands, silent)
+
+
+def test_without_credentials_it_is_said_how_to_log_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("HOME", "CLOUDSDK_CONFIG"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
+    monkeypatch.setenv("NO_GCE_CHECK", "true")  # do not look for a metadata service
+    with pytest.raises(Denied, match="does not know who you are") as denied:
+        GceHands("studio", "show-1", ZONE)
+    assert "gcloud auth application-default login" in denied.value.hint
 
 
 @pytest.mark.parametrize("name", ["", "A", "show 1", "x/../y", "a" * 60])

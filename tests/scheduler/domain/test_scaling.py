@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from rented import HOUR_S, NOW_S, asked, instance, late, one, pool, waiting
 
+from scheduler.domain.bursting import amount_in_words
 from scheduler.domain.overflowing import overflows
 from scheduler.domain.renting import LEAD_S, rework, usd_per_work_s
 from scheduler.domain.resizing import decide
@@ -296,3 +297,8 @@ def test_the_minimum_is_kept_and_started():
 
 def test_none_is_left_alone():
     assert asked(pool(Policy.NONE, instance(idle_s=9e4)), work=(waiting(),)).scalings == ()
+
+
+@pytest.mark.parametrize(("work_s", "words"), [(45, "45 s"), (600, "10 min"), (3600, "1.0 h"), (360_000, "100.0 h")])
+def test_an_amount_of_work_is_never_told_as_nothing(work_s: float, words: str):
+    assert amount_in_words(work_s) == words

@@ -97,6 +97,17 @@ def test_a_budget_shows_what_is_reserved_and_where_it_leads(rent: Make) -> None:
     assert shown["runs_out_at"] == "2026-01-01T08:46:40.000Z"
 
 
+def test_money_that_lasts_into_the_next_period_does_not_run_out(rent: Make) -> None:
+    farm = rent()
+    farm.clock.advance(23 * 3600.0)
+    farm.apply(1)
+    farm.clock.advance(60.0)
+    (shown,) = count(farm)
+
+    assert shown["usd_per_hour"] == pytest.approx(3.6)
+    assert shown["runs_out_at"] is None
+
+
 def test_at_the_cap_nothing_is_launched_and_what_runs_goes_on(rent: Make) -> None:
     farm = rent()
     box, _worker = working(farm)
