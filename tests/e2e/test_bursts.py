@@ -13,7 +13,6 @@ import socket
 import subprocess
 import sys
 import threading
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -207,10 +206,11 @@ def test_a_late_job_bursts_as_planned_and_leaves_nothing_behind(cloud: Cloud, tm
         studio.up(scale_s=1.0)
 
         launch = the_launch(studio, planned)
-        for identity in booted.started:
+        for identity in launch["instances"]:
             cloud.look_at(identity, launch)
+        pools = joined(studio, planned)
         studio.farm.succeed(job, within_s=120)
-        assert rendered_in(studio, job).keys() == {"onprem", cloud.name}
+        assert {pools[worker] for worker in rendered_by(studio, job)} == {"onprem", cloud.name}
         gone(studio, booted)
         assert cloud.orders() == 1 and sorted(booted.started) == sorted(launch["instances"]), "nothing twice"
         the_bill(studio, job)
@@ -236,28 +236,37 @@ def the_plan(studio: Studio, job: str) -> int:
 
 
 def the_launch(studio: Studio, planned: int) -> dict[str, Any]:
-    """The one launch, with its instances and the farm's id, once every instance has its worker."""
+    """The one launch, with its instances and the farm's id, once the farm has found them."""
 
-    def joined() -> list[dict[str, Any]]:
-        found = studio.get("/cloud/instances")["instances"]
-        return found if len([each for each in found if each["worker"]]) == planned else []
+    def found() -> list[str]:
+        seen = [each["instance"] for each in studio.get("/cloud/instances")["instances"]]
+        return seen if len(seen) == planned else []
 
-    instances = studio.farm.until(joined, within_s=60)
+    instances = studio.farm.until(found)
     (launch,) = studio.get("/cloud/launches")
     assert launch["count"] == planned and launch["shares"] == {"Alpha": 1.0}
     assert launch["reserved_usd"] > 0
-    return launch | {"instances": [each["instance"] for each in instances], "farm": studio.get("/info")["farm_id"]}
+    return launch | {"instances": instances, "farm": studio.get("/info")["farm_id"]}
 
 
-def rendered_in(studio: Studio, job: str) -> Counter[str]:
-    """How many frames were rendered in which pool, by the workers that did it."""
-    pools = {each["worker"]: each["pool"] for each in studio.get("/workers")}
-    found: Counter[str] = Counter()
-    for task in studio.farm.tasks(job):
-        attempts = studio.get(f"/tasks/{task['task']}")["attempts"]
-        (done,) = [each for each in attempts if each["status"] == "SUCCEEDED"]
-        found[pools[done["worker"]]] += 1
-    return found
+def joined(studio: Studio, planned: int) -> dict[str, str]:
+    """Worker to pool, once every instance has had its worker: one may be idle and gone before the next has booted."""
+
+    def look() -> dict[str, str]:
+        instances = studio.get("/cloud/instances", gone="true")["instances"]
+        found = {each["worker"]: each["pool"] for each in instances if each["worker"]}
+        return found if len(found) == planned else {}
+
+    rented = studio.farm.until(look, within_s=60)
+    return {each["worker"]: each["pool"] for each in studio.get("/workers")} | rented
+
+
+def rendered_by(studio: Studio, job: str) -> set[str]:
+    """The workers that rendered the job's frames, each of them once."""
+    tasks = [studio.get(f"/tasks/{task['task']}")["attempts"] for task in studio.farm.tasks(job)]
+    done = [each["worker"] for attempts in tasks for each in attempts if each["status"] == "SUCCEEDED"]
+    assert len(done) == FRAMES
+    return set(done)
 
 
 def gone(studio: Studio, booted: InstanceProcesses) -> None:
