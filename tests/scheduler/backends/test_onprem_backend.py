@@ -89,6 +89,8 @@ def no_network() -> Iterator[None]:
 class TestOnprem(BackendSuite):
     """Everything that is asked of a backend."""
 
+    CANNOT = frozenset({"losing_answers", "cut_off"})
+
     @pytest.fixture
     def rig(self, make: Make, network: SleepyNetwork, clock: ManualClock) -> Rig:
         def leave_room_for(count: int) -> None:

@@ -105,6 +105,8 @@ def running(backend: OpencueBackend, intent: str, count: int = 1) -> list[Instan
 class TestOpencue(BackendSuite):
     """Everything that is asked of a backend."""
 
+    CANNOT = frozenset({"preempt"})
+
     @pytest.fixture
     def rig(self, hosts: list[RqdHost], settings: OpencuePool) -> Iterator[Rig]:
         def leave_room_for(count: int) -> None:
