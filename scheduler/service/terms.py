@@ -30,9 +30,10 @@ def terms_of(settings: PoolSettings, offers: Sequence[Offer], now_s: float) -> T
     """
     listed = _listed_prices(settings)
     own = settings.price_usd_per_hour
-    prices = {
-        offer.machine: own if own > 0 else listed.get(offer.machine, offer.price_usd_per_hour) for offer in offers
-    }
+    prices: dict[str, float] = {}
+    for offer in offers:  # one machine may be offered in several places, each at its price
+        price = own if own > 0 else listed.get(offer.machine, offer.price_usd_per_hour)
+        prices[offer.machine] = max(price, prices.get(offer.machine, 0.0))
     billing_s = max([settings.billing_s, *(offer.billing_s for offer in offers)])
     return Terms(offers, prices, max([own, *prices.values()]), billing_s, now_s)
 

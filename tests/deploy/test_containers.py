@@ -104,8 +104,9 @@ def test_the_image_runs_as_a_user_without_rights() -> None:
 
 def test_the_image_gets_all_that_the_build_needs_and_nothing_else() -> None:
     project = tomllib.loads((source_tree.ROOT / "pyproject.toml").read_text())
-    needed = {*project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"], "pyproject.toml", "constraints.txt"}
-    needed |= {project["project"]["readme"], *project["project"]["license-files"]}
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    needed = {*wheel["packages"], *wheel["force-include"], "pyproject.toml", "constraints.txt"}
+    needed |= {project["project"]["readme"], *(path.partition("/")[0] for path in project["project"]["license-files"])}
     copied = re.findall(r"^COPY (?!--from)(.+) \S+$", RECIPE, re.MULTILINE)
     sources = {word for line in copied for word in line.split()}
     assert needed <= sources
