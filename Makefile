@@ -31,7 +31,7 @@ demo: .venv/.product ## a farm in a temporary folder renders a short animation a
 venv: .venv/.test ## .venv with the product and its test extra
 
 test: .venv/.test ## every test; skips what needs a missing component and says how to install it
-	.venv/bin/python -m pytest -n $(JOBS) --dist loadgroup -rs $(ARGS)
+	.venv/bin/python -m pytest -n $(JOBS) -rs $(ARGS)
 
 components: ## as root: what some tests need (Blender, Chromium, PostgreSQL, object stores ...)
 	tools/install_components.sh

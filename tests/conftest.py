@@ -6,10 +6,13 @@ The search is bounded and the same on every machine; `--hypothesis-profile=thoro
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -28,15 +31,28 @@ settings.register_profile("thorough", deadline=None, max_examples=2000, stateful
 settings.load_profile("bounded")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file together, so that module fixtures start once; keep real processes in one queue.
+class QueueScheduling(LoadScopeScheduling):
+    """Tests of a file stay together, so that module fixtures start once; real processes have one queue for all.
 
     Two farms side by side on two cores starve each other, and a test that waits for a lease then fails for no fault
-    of the farm's. So everything under tests/e2e, and every test marked `processes`, runs in one xdist worker.
+    of the farm's. So everything under tests/e2e, and every file with tests marked `processes`, runs in one xdist
+    worker; so do the files that import Google's client, which takes seconds. `--dist loadgroup` would do it by marks,
+    but xdist 3.8 cannot write its groups into the test ids of pytest 9.2.
     """
-    for item in items:
-        if any(item.iter_markers("xdist_group")):
-            continue
-        folder = item.path.relative_to(ROOT / "tests").parts[0]
-        alone = folder == "e2e" or item.get_closest_marker("processes") is not None
-        item.add_marker(pytest.mark.xdist_group("processes" if alone else str(item.path)))
+
+    def _split_scope(self, nodeid: str) -> str:
+        return queue_of(nodeid.partition("::")[0])
+
+
+@cache
+def queue_of(file: str) -> str:
+    """The queue that a file's tests run in: `processes`, `gce`, or one of their own."""
+    text = (ROOT / file).read_text(encoding="utf-8")
+    if file.startswith("tests/e2e/") or "mark.processes" in text:
+        return "processes"
+    return "gce" if "mark.gce_client" in text else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> QueueScheduling:
+    """xdist's call: who hands out the tests."""
+    return QueueScheduling(config, log)

@@ -16,7 +16,7 @@ from gce_pools import GceDesk
 
 from scheduler.settings import load_settings
 
-pytestmark = pytest.mark.xdist_group("gce")
+pytestmark = pytest.mark.gce_client
 
 HOWTO = Path(__file__).parents[3] / "docs" / "howto"
 BLOCK = r"```{}\n(.*?)```"

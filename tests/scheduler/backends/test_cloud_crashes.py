@@ -16,7 +16,7 @@ from scheduler.backends.aws import connection
 from scheduler.backends.base import Backend, BackendError, InstanceState, LaunchOrder, Unknown
 from scheduler.errors import Unavailable
 
-pytestmark = pytest.mark.xdist_group("gce")
+pytestmark = pytest.mark.gce_client
 
 COUNT = 2
 

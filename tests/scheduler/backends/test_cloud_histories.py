@@ -22,7 +22,7 @@ from scheduler.backends.base import LABEL_FARM, LABEL_INTENT, Backend, InstanceS
 from scheduler.clock import ManualClock
 from scheduler.errors import Unavailable
 
-pytestmark = pytest.mark.xdist_group("gce")
+pytestmark = pytest.mark.gce_client
 
 HISTORIES = settings(max_examples=10, stateful_step_count=20, suppress_health_check=list(HealthCheck))
 BREAKS = st.none() | st.tuples(st.integers(0, 6), st.booleans())

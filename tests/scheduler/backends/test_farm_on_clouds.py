@@ -23,7 +23,7 @@ from scheduler.clock import ManualClock
 from scheduler.domain.states import InstanceStatus
 from scheduler.settings import AwsPool, GcePool, PoolSettings
 
-pytestmark = pytest.mark.xdist_group("gce")
+pytestmark = pytest.mark.gce_client
 
 RULES = [{"name": "all may go", "allow": [POOL]}]
 

@@ -10,7 +10,7 @@ from backend_suite import BackendSuite, Rig
 from fake_gce import FakeGce
 from gce_pools import GceDesk
 
-pytestmark = pytest.mark.xdist_group("gce")  # the client's import costs seconds, once
+pytestmark = pytest.mark.gce_client  # the client's import costs seconds, once
 
 
 class TestGce(BackendSuite):

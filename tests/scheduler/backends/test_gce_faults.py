@@ -21,7 +21,7 @@ from scheduler.backends.base import (
 from scheduler.backends.gce.refusals import refusal
 from scheduler.errors import Unavailable
 
-pytestmark = pytest.mark.xdist_group("gce")
+pytestmark = pytest.mark.gce_client
 
 REFUSALS = [
     (403, "quotaExceeded", QuotaExceeded),

@@ -18,7 +18,7 @@ from scheduler.backends.gce.properties import instance_properties, own_name
 from scheduler.backends.identity import with_identity
 from scheduler.settings import GcePool
 
-pytestmark = pytest.mark.xdist_group("gce")
+pytestmark = pytest.mark.gce_client
 
 
 def asked(gce: FakeGce) -> dict[str, Any]:

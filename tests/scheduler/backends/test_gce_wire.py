@@ -17,7 +17,7 @@ from gce_pools import START_UP, GceDesk
 
 from scheduler.backends.base import LaunchOrder
 
-pytestmark = pytest.mark.xdist_group("gce")
+pytestmark = pytest.mark.gce_client
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "gce"
 ORDER = LaunchOrder("Intent.0001", 2, START_UP, 3600.0, {"outfield-job": "00007"})

@@ -12,7 +12,7 @@ from fake_ec2 import FakeEc2, state
 from gce_pools import GceDesk
 from instance_processes import InstanceProcesses
 
-pytestmark = pytest.mark.xdist_group("gce")
+pytestmark = pytest.mark.gce_client
 
 SCRIPT = '#!/bin/sh\necho "here is $OUTFIELD_INSTANCE"\nsleep 600 &\nwait\n'
 SHORT = "#!/bin/sh\necho done\n"
