@@ -23,10 +23,10 @@ from running_farm import RunningFarm
 
 from worker.runners.kernel import KernelRunner
 
-HEAVY = {"width": 640, "height": 480, "samples": 256, "ao_samples": 16}
+HEAVY = {"width": 640, "height": 480, "samples": 768, "ao_samples": 16}
 """Some seconds for each of two slices on two cores; the second is begun when the first is done."""
 
-HALF_WAY_S = 0.8
+HALF_WAY_S = 0.5
 
 SEEN_S, RETURNED_S, LEASED_S = 2.0, 5.0, 10.0
 
