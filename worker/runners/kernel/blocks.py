@@ -16,7 +16,7 @@ from dataclasses import dataclass
 RUN_PIXELS = 16
 """Pixels that a kernel traces side by side; a block is never narrower, except at an edge."""
 
-BLOCKS_PER_THREAD = 12
+BLOCKS_PER_THREAD = 10
 """At least so many blocks per thread, so that the last one keeps nobody waiting."""
 
 Rect = tuple[int, int, int, int]

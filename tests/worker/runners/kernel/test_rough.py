@@ -73,7 +73,7 @@ def test_the_last_pictures_are_the_frame_in_small(runner: KernelRunner, tmp_path
 
 def test_a_tile_shows_itself(runner: KernelRunner, tmp_path: Path) -> None:
     wall = Wall()
-    render(runner, tmp_path / "a", wall, tile=Tile(1, 0, 2, 1), partial=True)
+    render(runner, tmp_path / "a", wall, threads=1, tile=Tile(1, 0, 2, 1), partial=True)
 
     assert {picture.shape for picture in wall.pictures()} == {(45, 50, 3)}
 
