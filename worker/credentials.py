@@ -71,7 +71,7 @@ def fetch_authority(settings: WorkerSettings) -> Path | None:
             "between; if the farm was set up anew, take the new pin from `outfield init`."
         )
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _write(target, text.encode())
+    write_private(target, text.encode())
     return target
 
 
@@ -86,7 +86,7 @@ def signing_request(data: Path, name: str) -> str:
         made = ec.generate_private_key(ec.SECP256R1())
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
         form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        _write(path, made.private_bytes(*form))
+        write_private(path, made.private_bytes(*form))
     key = serialization.load_pem_private_key(path.read_bytes(), None)
     assert isinstance(key, ec.EllipticCurvePrivateKey)
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name[:64])])
@@ -96,7 +96,7 @@ def signing_request(data: Path, name: str) -> str:
 
 def save_certificate(data: Path, text: str) -> None:
     """Keep the certificate that the scheduler has given."""
-    _write(data / CERTIFICATE_FILE, text.encode())
+    write_private(data / CERTIFICATE_FILE, text.encode())
 
 
 def wants_renewal(data: Path, now: datetime) -> bool:
@@ -162,7 +162,7 @@ def _pin(text: str) -> str:
         return ""
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_private(path: Path, data: bytes) -> None:
     """Whole or not at all, readable by its user alone."""
     part = path.with_name(f"{path.name}.new")
     part.unlink(missing_ok=True)

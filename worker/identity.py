@@ -6,7 +6,6 @@ was pointed at another scheduler, or when the machine has changed (a renderer wa
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import msgspec
 
 from scheduler.protocol import PROTOCOL_VERSION
 from scheduler.protocol.workers import Capabilities, WorkerHello, WorkerWelcome
-from worker.credentials import signing_request
+from worker.credentials import signing_request, write_private
 from worker.settings import WorkerSettings
 
 
@@ -45,14 +44,7 @@ def load_identity(data: Path) -> Identity | None:
 def save_identity(data: Path, identity: Identity) -> None:
     """Write the identity whole or not at all, readable by its user alone."""
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    new = data / f"{FILE_NAME}.new"
-    new.unlink(missing_ok=True)
-    handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(msgspec.json.encode(identity))
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(new, data / FILE_NAME)
+    write_private(data / FILE_NAME, msgspec.json.encode(identity))
 
 
 def forget_identity(data: Path) -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -18,6 +16,7 @@ from scheduler.clock import Clock, SystemClock
 from scheduler.imaging.pool import ImagingPool
 from scheduler.objects.opening import open_storage
 from scheduler.priorities.delivering import DELIVER_INTERVAL_S
+from scheduler.security.files import write_whole
 from scheduler.service.earning import BOOK_INTERVAL_S, book_attempts
 from scheduler.service.identity import Role
 from scheduler.service.keeping import keep_house
@@ -176,13 +175,4 @@ async def _ensure_admin(services: Services) -> None:
         if principal is not None and principal.role is Role.ADMIN:
             return
     _id, text = await services.identity.new_token("admin", Role.ADMIN)
-    _write_private(path, text + "\n")
-
-
-def _write_private(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.part")
-    part.unlink(missing_ok=True)
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w") as file:
-        file.write(text)
-    os.replace(part, path)
+    write_whole(path, f"{text}\n".encode(), mode=0o600)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-import os
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from scheduler.errors import Refused, Unavailable
+from scheduler.security.files import write_whole
 
 AUTHORITY_DAYS = 3650
 """How long the authority itself is valid; every machine of the farm has to learn a new one."""
@@ -66,8 +66,8 @@ class Authority:
             subject = _name(names[0])
             alternatives = x509.SubjectAlternativeName([_general(name) for name in dict.fromkeys(names)])
             made = self._sign(subject, key.public_key(), ExtendedKeyUsageOID.SERVER_AUTH, days, now, alternatives)
-            _write(paths[1], _private_pem(key), mode=0o600)
-            _write(paths[0], _pem(made) + _pem(self._certificate), mode=0o644)
+            write_whole(paths[1], _private_pem(key), mode=0o600)
+            write_whole(paths[0], _pem(made) + _pem(self._certificate), mode=0o644)
         return paths
 
     def worker_certificate(self, csr: str, worker: str, *, days: int, now: datetime) -> str:
@@ -178,8 +178,8 @@ def _make(certificate: Path, key: Path, farm: str, now: datetime) -> None:
         data_encipherment=False, key_agreement=False, encipher_only=False, decipher_only=False,
     )  # fmt: skip
     made = builder.add_extension(usage, critical=True).sign(private, hashes.SHA256())
-    _write(key, _private_pem(private), mode=0o600)
-    _write(certificate, _pem(made), mode=0o644)
+    write_whole(key, _private_pem(private), mode=0o600)
+    write_whole(certificate, _pem(made), mode=0o644)
 
 
 def _builder(
@@ -216,14 +216,3 @@ def _private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-
-
-def _write(path: Path, data: bytes, *, mode: int) -> None:
-    """Whole or not at all, and never readable by others for a moment."""
-    part = path.with_name(f".{path.name}.part")
-    part.unlink(missing_ok=True)
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
