@@ -2,7 +2,7 @@
 """A check or a submission that runs while the artist works on: slices on the main thread, the rest in a thread.
 
 `advance` is called by the timer with the time that it may take. What reads or saves Blender's data happens there; what
-reads disks happens in the thread. The only thing that cannot be sliced is Blender's own saving of a copy.
+reads disks happens in the thread. How a copy is written: `writing`.
 """
 
 from __future__ import annotations
@@ -89,10 +89,13 @@ class Flow:
     def cancel(self) -> None:
         """Stop, and leave nothing."""
         if self.phase != "keeping":
+            self._assembly.abandon()
             self._end(None)
 
     def advance(self, budget_s: float) -> None:
         """Go on for about so long. On the main thread."""
+        if self.ended:  # canceled between two turns
+            return
         try:
             {"reading": self._read, "looking": self._look, "saving": self._save, "keeping": self._keep}[self.phase](
                 time.perf_counter() + budget_s
@@ -127,8 +130,10 @@ class Flow:
 
     def _save(self, _until_s: float) -> None:
         began_s = time.perf_counter()
-        self._assembly.save_copy()
-        self.saving_s = time.perf_counter() - began_s
+        saved = self._assembly.save_copy()
+        self.saving_s = max(self.saving_s, time.perf_counter() - began_s)
+        if not saved:
+            return
         self.phase = "keeping"
         self._thread = InThread(self._assembly.commit)
 

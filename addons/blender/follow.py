@@ -2,8 +2,8 @@
 """The one timer of the add-on: moves what is going on along, and has the panel drawn anew when something has changed.
 
 A tick takes at most 2 ms of the main thread's own time, which is kept in `session.slowest_tick_s`; only the tick in
-which Blender saves a copy takes as long as Blender does, and stands in `session.saving_s` instead. In background mode
-there are no timers.
+which the writing of a copy begins takes as long as Blender does, and stands in `session.saving_s` instead. In
+background mode there are no timers.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def tick() -> float | None:
     showing.open_fetched(here)
     took_s = time.thread_time() - began_s
     if saving:
-        here.saving_s = took_s
+        here.saving_s = max(here.saving_s, took_s)
     else:
         here.slowest_tick_s = max(here.slowest_tick_s, took_s)
     return BUSY_S if moving else QUIET_S

@@ -30,6 +30,7 @@ from .outfield_core.sending import Watch, flush
 from .outfield_core.spool import Draft, Kept, disk_trouble
 from .properties import overridden
 from .steps import Budget
+from .writing import PAUSE_S, Writing, in_window
 
 UNSAVED = "untitled.blend"
 
@@ -74,6 +75,7 @@ class Assembly:
         self._origin = ""
         self._paths: list[str] = []
         self._draft: Draft | None = None
+        self._writing: Writing | None = None
         self._clean_copy = False
 
     def gather(self) -> Iterator[None]:
@@ -109,25 +111,29 @@ class Assembly:
         self.found = findings(self.facts)
         return self.found
 
-    def save_copy(self) -> None:
-        """Save a copy of what is open into the spool; on the main thread.
+    def save_copy(self) -> bool:
+        """Save a copy of what is open into the spool; on the main thread. False: call again, it is being written.
 
         Raises:
             LocalTrouble: it cannot be written.
         """
-        self._draft = session.current().spool.begin()
-        self._clean_copy = _is_as_saved()
+        if self._draft is None:
+            self._draft = session.current().spool.begin()
+            self._clean_copy = _is_as_saved()
         if self._clean_copy:
-            return  # `commit` copies the bytes, off the main thread
+            return True  # `commit` copies the bytes, off the main thread
         target = os.path.join(self._draft.folder, self._scene_name())
         try:
-            _write_copy(target)
+            self._writing = self._writing or Writing(target)
+            if not self._writing.done:
+                return False
         except (RuntimeError, OSError) as error:
             self._draft.abandon()
             raise _save_trouble(self._draft.folder, str(error)) from error
         if not os.path.exists(target):
             self._draft.abandon()
             raise _save_trouble(self._draft.folder, "nothing was written")
+        return True
 
     def commit(self) -> Kept:
         """Make the submission real: from here on it is sent, whatever dies.
@@ -151,6 +157,8 @@ class Assembly:
 
     def abandon(self) -> None:
         """Leave nothing behind."""
+        if self._writing is not None:
+            self._writing.cancel()
         if self._draft is not None:
             self._draft.abandon()
 
@@ -189,7 +197,8 @@ def submit(scene: Any = None, **settings: Any) -> Submitted:
     stopping = errors(assembly.inspect())
     if stopping:
         raise Refused(" ".join(finding.sentence for finding in stopping), code=stopping[0].code)
-    assembly.save_copy()
+    while not assembly.save_copy():
+        time.sleep(PAUSE_S)
     kept = assembly.commit()
     return _deliver(here, kept)
 
@@ -227,38 +236,9 @@ def _paths_now() -> list[str]:
     return sorted(bpy.utils.blend_paths(absolute=False, packed=False))
 
 
-def _in_window() -> bool:
-    """Is there an artist, or only a script?"""
-    return not bpy.app.background
-
-
 def _is_as_saved() -> bool:
     """Is what is open what is on the disk? Only Blender's window keeps account of that; scripts change unseen."""
-    return _in_window() and not bpy.data.is_dirty and os.path.isfile(bpy.data.filepath)
-
-
-def _write_copy(target: str) -> None:
-    """Write what is open into another file. The paths stay as they are: the bundle mirrors what they are relative to.
-
-    In the window not by saving with `copy=True`: Blender takes the session for saved after that too (its notifier
-    ND_FILESAVE, seen in 3.4), and would let the artist quit without asking. `libraries.write` leaves no mark; it takes
-    meshes as they were before edit mode, hence the flush.
-
-    Raises:
-        RuntimeError, OSError: it cannot be written.
-    """
-    if not _in_window():
-        bpy.ops.wm.save_as_mainfile(
-            filepath=target, copy=True, compress=False, relative_remap=False, check_existing=False
-        )
-        return
-    layer = bpy.context.view_layer
-    if layer.objects.active is not None and layer.objects.active.mode == "EDIT":
-        for thing in layer.objects:
-            if thing.mode == "EDIT":
-                thing.update_from_editmode()
-    blocks = {*bpy.data.scenes, *bpy.data.texts}
-    bpy.data.libraries.write(target, blocks, path_remap="NONE", compress=False)
+    return in_window() and not bpy.data.is_dirty and os.path.isfile(bpy.data.filepath)
 
 
 def _copy_bytes(*, bpy_path: str, draft: Draft, name: str) -> None:

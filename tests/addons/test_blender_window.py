@@ -39,12 +39,24 @@ def test_a_submission_touches_neither_file_nor_session_nor_history(home):
         assert on["timer"] and on["property"] and "OUTFIELD_PT_render" in on["classes"]
 
 
-def test_a_scene_of_10_000_objects_does_not_hold_the_main_thread(home):
+@pytest.fixture(scope="module")
+def many_objects(home):
     path = home.folder / "many.blend"
     home.run(["addon_load:many_objects", str(path), OBJECTS])
+    return str(path)
+
+
+def test_a_scene_of_10_000_objects_does_not_hold_the_main_thread(home, many_objects):
     with fake_farm() as farm:
-        told = run_window(home, "addon_load:hold", farm.url, TOKEN, scene=str(path))
+        told = run_window(home, "addon_load:hold", farm.url, TOKEN, scene=many_objects)
 
     assert told["messages"] == ["many is job 00001."], told
     assert told["held_s"] < HELD_S_MAX, told
     assert told["check_s"] < CHECK_S_MAX, told
+
+
+def test_nor_does_writing_a_copy_of_it_when_it_was_changed(home, many_objects):
+    told = run_window(home, "addon_load:save_of_changes", scene=many_objects)
+
+    assert told["turns"] > 1 and told["is_dirty"], told
+    assert told["held_s"] < HELD_S_MAX, told

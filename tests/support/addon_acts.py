@@ -31,7 +31,8 @@ def submit_file(
         setattr(scene.outfield, name, value)
     scene.render.filepath = output
     if window:
-        sys.modules[f"{addon().__name__}.submission"]._in_window = lambda: True
+        for room in ("submission", "writing"):
+            sys.modules[f"{addon().__name__}.{room}"].in_window = lambda: True
         meshes = [each for each in scene.objects if each.type == "MESH" and each.library is None]
         bpy.context.view_layer.objects.active = meshes[0]
         bpy.ops.object.mode_set(mode="EDIT")

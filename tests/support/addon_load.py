@@ -82,12 +82,27 @@ def hold(server: str, token: str) -> Iterator[float]:
 
 
 def save_of_changes(_unused: Any = None) -> Iterator[float]:
-    """Change the scene and submit: how long Blender itself saves."""
+    """Change the scene and submit, with a stopwatch beside: how long the window is held while a copy is written."""
     import bpy
 
     connect("http://127.0.0.1:9", "x")
     yield from render_properties()
     bpy.ops.ed.undo_push(message="a change")
+    yield from until(lambda: here().check is None)
+    yield 1.0
+    watch = Stopwatch(doing)
+    watch.start()
+    began_s = time.perf_counter()
     bpy.ops.outfield.submit("INVOKE_DEFAULT")
     yield from until(lambda: here().flow is None)
-    return {"saving_s": here().saving_s, "is_dirty": bpy.data.is_dirty}
+    took_s = time.perf_counter() - began_s
+    watch.stop()
+    saving = [gap for gap in watch.gaps[1:] if gap[2].startswith("saving")]
+    return {
+        "saving_s": here().saving_s,
+        "took_s": took_s,
+        "held_s": max(gap[0] for gap in saving),
+        "wall_s": max(gap[1] for gap in saving),
+        "turns": len(saving),
+        "is_dirty": bpy.data.is_dirty,
+    }
