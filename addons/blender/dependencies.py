@@ -14,7 +14,8 @@ from typing import Any
 import bpy
 
 from .outfield_core.files import Need
-from .steps import Budget, in_steps
+from .outfield_core.flow import Budget
+from .steps import in_steps
 
 OWNERS_OF_NODES = ("materials", "worlds", "lights", "scenes", "textures", "linestyles")
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The one timer of the add-on: moves what is going on along, and has the panel drawn anew when something has changed.
 
-A tick takes at most 2 ms of the main thread's own time, which is kept in `session.slowest_tick_s`; only the tick in
-which the writing of a copy begins takes as long as Blender does, and stands in `session.saving_s` instead. In
-background mode there are no timers.
+A tick takes at most 2 ms of the main thread's own time, which is kept in `measured`; only the tick in which the writing
+of a copy begins takes as long as Blender does, and stands in `measured.saving_s` instead. In background mode there are
+no timers.
 """
 
 from __future__ import annotations
@@ -23,8 +23,18 @@ BUSY_S, QUIET_S = 0.0, 0.25
 """Pause until the next tick while something moves, and otherwise."""
 
 
+class Measured:
+    """The main thread's time, in seconds: the slowest tick since the start, the slowest beginning of a copy."""
+
+    slowest_tick_s = saving_s = 0.0
+
+
+measured = Measured()
+
+
 def start() -> None:
     """Start the timer, where there are windows."""
+    measured.slowest_tick_s = measured.saving_s = 0.0
     if not bpy.app.background:
         bpy.app.timers.register(tick, first_interval=0.1, persistent=True)
 
@@ -50,9 +60,9 @@ def tick() -> float | None:
     showing.open_fetched(here)
     took_s = time.thread_time() - began_s
     if saving:
-        here.saving_s = max(here.saving_s, took_s)
+        measured.saving_s = max(measured.saving_s, took_s)
     else:
-        here.slowest_tick_s = max(here.slowest_tick_s, took_s)
+        measured.slowest_tick_s = max(measured.slowest_tick_s, took_s)
     return BUSY_S if moving else QUIET_S
 
 

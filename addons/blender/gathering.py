@@ -7,25 +7,26 @@ Main thread, in small steps. Nothing is judged here: that is `outfield_core.pref
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from typing import Any
 
 import bpy
 
 from .dependencies import is_packed
+from .outfield_core.assembly import Target
+from .outfield_core.facts import Facts
 from .outfield_core.fields import settings_of
+from .outfield_core.flow import Budget
 from .outfield_core.frames import format_frames
+from .outfield_core.outputs import HASHES
 from .outfield_core.payload import Wish
-from .outfield_core.preflight import Facts
-from .steps import Budget, in_steps
+from .outfield_core.wishes import frames_wished, take_over
+from .steps import in_steps
 
 FORMATS = {"PNG": "png", "JPEG": "jpg", "OPEN_EXR": "exr", "OPEN_EXR_MULTILAYER": "exr"}
 ENDINGS = {"png": (".png",), "jpg": (".jpg", ".jpeg"), "exr": (".exr",)}
 MOVIES = frozenset({"FFMPEG", "AVI_JPEG", "AVI_RAW"})
 ENGINES = {"BLENDER_EEVEE": "EEVEE", "BLENDER_EEVEE_NEXT": "EEVEE", "BLENDER_WORKBENCH": "WORKBENCH"}
-
-_HASHES = re.compile("#+")
 
 
 def read_scene(scene: Any, facts: Facts, budget: Budget) -> Iterator[None]:
@@ -81,35 +82,22 @@ def _is_baked(cache: Any) -> bool:
     return cache.is_baked or cache.use_disk_cache or cache.use_external
 
 
-def wish_of(scene: Any, wishes: dict[str, Any], facts: Facts) -> Wish:
-    """The artist's wishes; what the facts need to know of them goes there, too.
-
-    Raises:
-        Refused: a setting of the renderer that cannot be.
-    """
-    facts.frames = frames_of(scene, wishes)
-    facts.output = "" if wishes["output_mode"] == "FARM" else output_pattern(scene, facts.format)
-    facts.output_is_default = bool(facts.output) and scene.render.filepath in ("/tmp\\", "/tmp/", "/tmp")
-    wish = Wish(str(wishes["job_name"]) or default_name(), renderer="blender", frames=facts.frames, format=facts.format)
-    wish.output = facts.output or None
-    split = wishes["split_mode"]
-    if split == "FRAMES":
-        wish.chunk = int(wishes["chunk"])
-    elif split == "TILES":
-        wish.tiles = (int(wishes["tiles_x"]), int(wishes["tiles_y"]))
-    else:
-        wish.samples_split = int(wishes["sample_slices"])
-    for name in ("project", "sequence", "shot", "task"):
-        setattr(wish, name, str(wishes[name]))
-    wish.priority, wish.deadline = int(wishes["priority"]), str(wishes["deadline"])
-    wish.cloud = str(wishes["cloud"])
-    wish.pools = [str(wishes["pool"])] if wishes["pool"] else []
-    wish.preview_first, wish.paused = bool(wishes["preview_first"]), bool(wishes["paused"])
+def aim(scene: Any, wishes: dict[str, Any], facts: Facts) -> Target:
+    """The one job of a scene: where its frames go, and the artist's wishes; what the facts need of them goes there."""
+    target = Target()
+    target.format, target.is_movie = facts.format, facts.output_is_movie
+    target.output = "" if wishes["output_mode"] == "FARM" else output_pattern(scene, facts.format)
+    facts.output_is_default = bool(target.output) and scene.render.filepath in ("/tmp\\", "/tmp/", "/tmp")
+    frames = frames_wished(wishes, scene=scene_frames(scene), current=scene.frame_current)
+    wish = Wish(str(wishes["job_name"]) or default_name(), renderer="blender", frames=frames, format=facts.format)
+    take_over(wish, wishes)
+    wish.output = target.output or None
     wish.settings = {"scene": scene.name, **settings_of(wishes["overrides"])}
     if wish.settings.get("denoise") is False:
         facts.denoises = False
     wish.metadata = {"submitted_from": f"Blender {bpy.app.version_string}", "file": bpy.data.filepath}
-    return wish
+    target.wish = wish
+    return target
 
 
 def default_name() -> str:
@@ -117,13 +105,8 @@ def default_name() -> str:
     return os.path.splitext(os.path.basename(bpy.data.filepath))[0] or "untitled"
 
 
-def frames_of(scene: Any, wishes: dict[str, Any]) -> str:
-    """The frames as the farm reads them."""
-    mode = wishes["frames_mode"]
-    if mode == "RANGE":
-        return str(wishes["frames"]).strip()
-    if mode == "CURRENT":
-        return str(scene.frame_current)
+def scene_frames(scene: Any) -> str:
+    """The scene's own frames as the farm reads them."""
     return format_frames(range(scene.frame_start, scene.frame_end + 1, scene.frame_step))
 
 
@@ -136,28 +119,10 @@ def output_pattern(scene: Any, image_format: str) -> str:
     if os.name != "nt":
         path = path.replace("\\", "/")
     folder, name = os.path.split(path)
-    if not _HASHES.search(name):
+    if not HASHES.search(name):
         name += "####"
     stem, ending = os.path.splitext(name)
     if ending.lower() not in ENDINGS[image_format]:
         known = ending.lower() in (".png", ".jpg", ".jpeg", ".exr")
         name = (stem if known else name) + ENDINGS[image_format][0]
     return os.path.normpath(os.path.join(folder, name)).replace(os.sep, "/")
-
-
-def frame_path(pattern: str, frame: int) -> str:
-    """The file of one frame."""
-    folder, slash, name = pattern.rpartition("/")
-    sign = 1 if frame < 0 else 0
-    return folder + slash + _HASHES.sub(lambda run: "{:0{}d}".format(frame, len(run[0]) + sign), name)
-
-
-def take_farm(facts: Facts, farm: Any) -> None:
-    """What the farm says of itself: its output folders, its limits, its workers."""
-    info = farm.info or {}
-    if "output_roots" in info:
-        facts.output_roots = [str(root) for root in info["output_roots"]]
-    limits = info.get("limits") or {}
-    facts.frames_max = int(limits.get("frames_per_job_max", facts.frames_max))
-    facts.upload_bytes_max = int(limits.get("blob_max_bytes", 0))
-    facts.workers = farm.workers

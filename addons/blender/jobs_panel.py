@@ -10,6 +10,7 @@ import bpy
 from . import session, showing
 from .outfield_core.following import JobView
 from .outfield_core.hashing import shown
+from .outfield_core.outlook import job_words
 from .outfield_core.texts import tr
 
 STATUS_ICONS = {
@@ -19,14 +20,6 @@ STATUS_ICONS = {
     "SUCCEEDED": "CHECKMARK",
     "FAILED": "ERROR",
     "CANCELED": "X",
-}
-STATUS_WORDS = {
-    "QUEUED": "waits",
-    "RUNNING": "renders",
-    "PAUSED": "on hold",
-    "SUCCEEDED": "done",
-    "FAILED": "failed",
-    "CANCELED": "canceled",
 }
 PICTURE_SCALE = 4.0
 
@@ -59,11 +52,7 @@ def _job(box: Any, job: JobView) -> None:
     head = column.row()
     head.alert = job.status == "FAILED"
     head.label(text=f"{job.id} {shown(job.name)}", icon=STATUS_ICONS.get(job.status, "DOT"))
-    status = tr(STATUS_WORDS.get(job.status, STATUS_WORDS["QUEUED"]))
-    text = tr("{status}, {done} of {total}", status=status, done=job.done, total=job.total)
-    if job.failed:
-        text += ", " + tr("{count} failed", count=job.failed)
-    bar(column.row(), job.fraction, text)
+    bar(column.row(), job.fraction, job_words(job))
     _buttons(column.row(align=True), job)
 
 
@@ -93,41 +82,6 @@ def bar(row: Any, fraction: float, text: str) -> None:
         row.progress(factor=fraction, text=text, type="BAR")
     else:
         row.label(text=f"{text} ({fraction:.0%})" if fraction else text)
-
-
-def outlook(trial: dict[str, Any]) -> list[tuple[str, str]]:
-    """Where it would run and when it would be done, as lines with an icon."""
-    lines: list[tuple[str, str]] = []
-    route = trial.get("route") or {}
-    pools = route.get("chosen") or []
-    if pools:
-        lines.append((tr("Runs on {pools}", pools=", ".join(map(str, pools))), "NETWORK_DRIVE"))
-    elif trial.get("placeable") is False:
-        reasons = [str(each.get("reason", "")) for each in route.get("pools") or [] if each.get("reason")]
-        lines.append((tr("No place can take it: {reason}", reason="; ".join(reasons[:2])), "ERROR"))
-    estimate = trial.get("estimate") or {}
-    if estimate.get("finish"):
-        finish = _clock(str(estimate["finish"]))
-        low, high = _clock(str(estimate.get("low") or "")), _clock(str(estimate.get("high") or ""))
-        text = tr("Done about {finish}", finish=finish)
-        if low and high and low != high:
-            text += " (" + tr("{low} to {high}", low=low, high=high) + ")"
-        lines.append((text, "TIME"))
-    elif estimate.get("basis"):
-        lines.append((str(estimate["basis"]).capitalize(), "TIME"))
-    return lines
-
-
-def _clock(text: str) -> str:
-    """A time of the farm's in this machine's own zone, short."""
-    from datetime import datetime
-
-    try:
-        moment = datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone()
-    except ValueError:
-        return ""
-    today = datetime.now().astimezone().date()
-    return moment.strftime("%H:%M" if moment.date() == today else "%d.%m. %H:%M")
 
 
 CLASSES = (OUTFIELD_PT_jobs,)

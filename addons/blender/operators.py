@@ -10,13 +10,14 @@ from typing import Any
 
 import bpy
 
-from . import fixes, preferences, presets, session
-from .flow import Flow
+from . import fixes, session
+from .outfield_core import presets
 from .outfield_core.client import quoted
 from .outfield_core.errors import FarmError
 from .outfield_core.fields import fields_of
 from .outfield_core.texts import tr
-from .submission import submit
+from .properties import overridden
+from .submission import Assembly, submit
 
 
 class OUTFIELD_OT_submit(bpy.types.Operator):
@@ -33,10 +34,9 @@ class OUTFIELD_OT_submit(bpy.types.Operator):
             self.report({"INFO"}, tr("One submission is being prepared already."))
             return {"CANCELLED"}
         here.look()
-        try:
-            here.flow = Flow(context.scene, here.follower.view, send=True)
-        except FarmError as error:
-            self.report({"ERROR"}, str(error))
+        here.begin(lambda: Assembly(context.scene, {}, here.follower.view))
+        if here.flow is None:
+            self.report({"ERROR"}, here.messages[-1][1])
             return {"CANCELLED"}
         return {"FINISHED"}
 
@@ -60,11 +60,7 @@ class OUTFIELD_OT_stop(bpy.types.Operator):
 
     def execute(self, context: Any) -> set[str]:
         """Stop the flow, or what is being sent."""
-        here = session.current()
-        if here.flow is not None:
-            here.flow.cancel()
-        else:
-            here.sender.cancel()
+        session.current().stop_sending()
         return {"FINISHED"}
 
 
@@ -159,7 +155,9 @@ class OUTFIELD_OT_job(bpy.types.Operator):
         elif self.action == "open":
             follower.fetch_frame(self.job, self.frame)
         elif self.action == "page":
-            webbrowser.open(f"{preferences.new_client().server}/jobs/{quoted(self.job)}")
+            client = session.current().client()
+            if client is not None:
+                webbrowser.open(f"{client.server}/jobs/{quoted(self.job)}")
         else:
             getattr(
                 follower, {"cancel": "cancel", "retry": "retry", "pause": "pause", "resume": "resume"}[self.action]
@@ -198,7 +196,8 @@ class OUTFIELD_OT_preset_save(bpy.types.Operator):
     def execute(self, context: Any) -> set[str]:
         """Keep them."""
         try:
-            presets.save(session.current().folder, context.scene.outfield, self.name)
+            wishes = overridden(context.scene, {})
+            presets.save(session.current().folder, wishes["project"], self.name, wishes)
         except OSError as error:
             self.report({"ERROR"}, tr("The preset cannot be saved: {reason}.", reason=error.strerror or error))
             return {"CANCELLED"}
@@ -216,7 +215,9 @@ class OUTFIELD_OT_preset_apply(bpy.types.Operator):
 
     def execute(self, context: Any) -> set[str]:
         """Set what the preset says."""
-        presets.apply(session.current().folder, context.scene.outfield, self.name)
+        own = context.scene.outfield
+        for name, value in presets.wishes_of(session.current().folder, own.project, self.name).items():
+            setattr(own, name, value)
         return {"FINISHED"}
 
 

@@ -5,29 +5,28 @@ asks nobody; every text goes through `tr`.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import bpy
 
-from . import gathering, jobs_panel, presets, session
+from . import gathering, jobs_panel, session
 from .fixes import LABELS
+from .outfield_core import presets
+from .outfield_core.facts import Finding
 from .outfield_core.hashing import shown
-from .outfield_core.preflight import Finding, installed, version_of
+from .outfield_core.outlook import outlook, stage_words, workers_there
+from .outfield_core.preflight import installed, version_of
+from .outfield_core.session import Session
 from .outfield_core.texts import tr
 from .properties import CLOUDS, FRAMES, OUTPUTS, SPLITS, overridden
+from .submission import Assembly
 
 ICONS = {"error": "CANCEL", "warning": "ERROR", "note": "INFO"}
 FINDINGS_MAX = 12
-STAGES = {
-    "reading": "Reading the scene",
-    "looking": "Looking for its files",
-    "saving": "Saving a copy",
-    "keeping": "Writing it to the disk",
-    "waiting": "Waiting",
-    "hashing": "Reading files",
-    "asking": "Asking the farm",
-    "uploading": "Sending files",
-}
+OUTLOOK_ICONS = {"place": "NETWORK_DRIVE", "nowhere": "ERROR", "time": "TIME"}
+"""Lines of these kinds are shown; the rank stands beside the priority."""
+
 WRAP = 46
 """Characters of a line in a narrow properties editor."""
 
@@ -44,7 +43,7 @@ class OUTFIELD_PT_render(bpy.types.Panel):
     def draw(self, context: Any) -> None:
         """All of it."""
         here, scene = session.current(), context.scene
-        here.want_check(signature(scene))
+        here.want_check(signature(scene), functools.partial(_to_check, here, scene.name))
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
@@ -58,6 +57,11 @@ class OUTFIELD_PT_render(bpy.types.Panel):
         _messages(layout, here)
 
 
+def _to_check(here: Session, name: str) -> Assembly | None:
+    scene = bpy.data.scenes.get(name)
+    return Assembly(scene, {}, here.follower.view) if scene is not None else None
+
+
 def signature(scene: Any) -> tuple[Any, ...]:
     """What the checks depend on and can be told at once: the scene, the file, the wishes, the output, the frames."""
     own = overridden(scene, {})
@@ -69,7 +73,7 @@ def signature(scene: Any) -> tuple[Any, ...]:
     return (scene.name, bpy.data.filepath, tuple(own[name] for name in sorted(own)), look, frames, current)
 
 
-def _status(layout: Any, here: session.Session) -> None:
+def _status(layout: Any, here: Session) -> None:
     view, row = here.follower.view, layout.row()
     if not here.may_connect:
         row.label(
@@ -78,7 +82,7 @@ def _status(layout: Any, here: session.Session) -> None:
         )
         layout.operator("outfield.go_online", text=tr("Allow online access"))
     elif view.is_live:
-        row.label(text=tr("Farm {farm}, workers: {count}", farm=view.name, count=_there(view)), icon="CHECKMARK")
+        row.label(text=tr("Farm {farm}, workers: {count}", farm=view.name, count=workers_there(view)), icon="CHECKMARK")
     elif here.trouble is not None:
         row.label(
             text=tr("The farm is away") if here.trouble.code == "unreachable" else tr("No connection"), icon="UNLINKED"
@@ -99,11 +103,7 @@ def _status(layout: Any, here: session.Session) -> None:
         box.operator("outfield.dismiss", text=tr("Dismiss")).folder = refusal["folder"]
 
 
-def _there(view: Any) -> int:
-    return sum(1 for worker in view.workers or () if str(worker.get("status", "")).lower() not in ("offline", "lost"))
-
-
-def _wishes(layout: Any, scene: Any, here: session.Session) -> None:
+def _wishes(layout: Any, scene: Any, here: Session) -> None:
     own, column = scene.outfield, layout.column()
     row = column.row(align=True)
     row.prop(own, "job_name", text=tr("Name"))
@@ -131,7 +131,7 @@ def _wishes(layout: Any, scene: Any, here: session.Session) -> None:
     _match(column, scene, here)
 
 
-def _shot(column: Any, own: Any, here: session.Session) -> None:
+def _shot(column: Any, own: Any, here: Session) -> None:
     """The shot, and the rank that production's wish gives it."""
     column.prop(own, "shot", text=tr("Shot"))
     rank = (here.follower.view.trial or {}).get("rank") or {}
@@ -146,7 +146,7 @@ def _shot(column: Any, own: Any, here: session.Session) -> None:
         column.label(text=text, icon="SORTSIZE")
 
 
-def _match(column: Any, scene: Any, here: session.Session) -> None:
+def _match(column: Any, scene: Any, here: Session) -> None:
     """Can a worker that exists render this file?"""
     workers = here.follower.view.workers
     if workers is None or not here.follower.view.is_live:
@@ -175,7 +175,7 @@ def _options(layout: Any, own: Any) -> None:
         box.prop(own, "task", text=tr("Task"))
 
 
-def _fields(layout: Any, own: Any, here: session.Session) -> None:
+def _fields(layout: Any, own: Any, here: Session) -> None:
     column = layout.column()
     head = column.row()
     head.alignment = "LEFT"
@@ -192,7 +192,7 @@ def _fields(layout: Any, own: Any, here: session.Session) -> None:
         value.prop(field, "as_" + field.kind if field.kind else "as_text", text="")
 
 
-def _findings(layout: Any, here: session.Session) -> None:
+def _findings(layout: Any, here: Session) -> None:
     if not here.found:
         if here.found_s > 0:
             layout.label(text=tr("Nothing stands in the way."), icon="CHECKMARK")
@@ -216,17 +216,16 @@ def _finding(box: Any, finding: Finding) -> None:
         done.fix, done.target = finding.fix, finding.target
 
 
-def _estimate(layout: Any, here: session.Session) -> None:
+def _estimate(layout: Any, here: Session) -> None:
     view = here.follower.view
     if view.trial_error is not None and view.trial_error.code not in ("unreachable", "output_outside_roots"):
         wrapped(layout, str(view.trial_error), icon="ERROR")
-    if not view.trial:
-        return
-    for text, icon in jobs_panel.outlook(view.trial):
-        wrapped(layout, text, icon=icon)
+    for kind, text in outlook(view.trial):
+        if kind in OUTLOOK_ICONS:
+            wrapped(layout, text, icon=OUTLOOK_ICONS[kind])
 
 
-def _button(layout: Any, here: session.Session) -> None:
+def _button(layout: Any, here: Session) -> None:
     column = layout.column()
     column.scale_y = 1.6
     flow, sender = here.flow, here.sender
@@ -235,13 +234,13 @@ def _button(layout: Any, here: session.Session) -> None:
         column.operator("outfield.submit", text=tr("Render on farm"), icon="RENDER_ANIMATION")
         return
     row = layout.row(align=True)
-    jobs_panel.bar(row, sender.watch.fraction if flow is None else 0.0, tr(STAGES.get(stage, STAGES["waiting"])))
+    jobs_panel.bar(row, sender.watch.fraction if flow is None else 0.0, stage_words(stage))
     row.operator("outfield.stop", text="", icon="X")
     if flow is None and sender.watch.note:
         layout.label(text=shown(sender.watch.note), icon="FILE")
 
 
-def _messages(layout: Any, here: session.Session) -> None:
+def _messages(layout: Any, here: Session) -> None:
     for good, text in list(here.messages)[-2:]:
         wrapped(layout, text, icon="CHECKMARK" if good else "ERROR")
 

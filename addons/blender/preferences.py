@@ -3,16 +3,12 @@
 
 from __future__ import annotations
 
-import os
 import urllib.parse
 from typing import Any
 
 import bpy
 
-from .outfield_core.client import Client
 from .outfield_core.texts import tr
-
-DEFAULT_SERVER = "http://127.0.0.1:8000"
 
 
 class OutfieldPreferences(bpy.types.AddonPreferences):
@@ -51,40 +47,19 @@ def own_preferences() -> Any:
     return addon.preferences if addon is not None else None
 
 
-def server() -> str:
-    """The farm's address."""
+def said() -> dict[str, str]:
+    """What is set there; "" is left to the environment."""
     own = own_preferences()
-    return (own.server.strip() if own is not None else "") or os.environ.get("OUTFIELD_SERVER", "") or DEFAULT_SERVER
+    if own is None:
+        return {}
+    return {"server": own.server, "token": own.token, "ca_file": bpy.path.abspath(own.ca_file) if own.ca_file else ""}
 
 
-def token() -> str:
-    """The farm's token; it is never written anywhere else."""
-    own = own_preferences()
-    return (own.token.strip() if own is not None else "") or os.environ.get("OUTFIELD_TOKEN", "")
-
-
-def new_client(timeout_s: float = 10.0) -> Client:
-    """A client for the farm of the preferences. To be called on the main thread.
-
-    Raises:
-        Refused: the address is none.
-    """
-    own = own_preferences()
-    ca_file = bpy.path.abspath(own.ca_file) if own is not None and own.ca_file else ""
-    return Client(server(), token(), timeout_s=timeout_s, ca_file=ca_file)
-
-
-def connection() -> tuple[str, str, str]:
-    """All that a client is made of; it changes when the artist edits the preferences."""
-    own = own_preferences()
-    return server(), token(), own.ca_file if own is not None else ""
-
-
-def may_connect() -> bool:
+def may_connect(server: str) -> bool:
     """Blender's own switch for the network (4.2 and later). A farm on this very machine is no network."""
     if getattr(bpy.app, "online_access", True):
         return True
-    address = server() if "://" in server() else "http://" + server()
+    address = server if "://" in server else "http://" + server
     return urllib.parse.urlsplit(address).hostname in ("localhost", "127.0.0.1", "::1")
 
 

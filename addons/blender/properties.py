@@ -8,6 +8,8 @@ from typing import Any
 
 import bpy
 
+from .outfield_core import wishes
+
 FRAMES = (
     ("SCENE", "Scene", "The scene's own range and step"),
     ("RANGE", "Range", "A range as on the farm, e.g. 1-100x2,150"),
@@ -96,12 +98,7 @@ def overridden(scene: Any, settings: dict[str, Any]) -> dict[str, Any]:
     own = scene.outfield
     values = {name: getattr(own, name) for name in KNOWN if name not in ("fields", "show_options", "show_fields")}
     values["overrides"] = {field.name: value_of(field) for field in own.fields if field.use}
-    unknown = sorted(set(settings) - set(values))
-    if unknown:
-        raise TypeError(f"outfield has no setting {unknown[0]!r}; it has {', '.join(sorted(values))}")
-    if "frames" in settings and "frames_mode" not in settings:
-        values["frames_mode"] = "RANGE"
-    return values | settings
+    return wishes.overridden(settings, values)
 
 
 def value_of(field: Any) -> Any:

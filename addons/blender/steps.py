@@ -8,33 +8,16 @@ at all, and whoever needs certainty looks again (`Assembly.still_true`).
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
+
+from .outfield_core.flow import Budget
 
 SLICE = 256
 """Data-blocks taken at once: finding the place where a slice begins costs time of its own."""
 
 LOOKS = 16
 """Data-blocks between two looks at the clock."""
-
-
-class Budget:
-    """Until when the present step may go on (`time.perf_counter`); without a bound unless somebody sets one."""
-
-    def __init__(self) -> None:
-        self.until_s = math.inf
-
-    def rest(self) -> None:
-        """The next thing cannot be divided: it gets a step to itself."""
-        if self.until_s != math.inf:
-            self.until_s = -math.inf
-
-    @property
-    def spent(self) -> bool:
-        """Is it time to pause?"""
-        return time.perf_counter() >= self.until_s
 
 
 def in_steps(collection: Callable[[], Any], look: Callable[[Any], None], budget: Budget) -> Iterator[None]:

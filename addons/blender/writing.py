@@ -19,9 +19,6 @@ import bpy
 CHILD_LIMIT_S = 120
 """After this a child that still writes ends itself, and the window writes."""
 
-PAUSE_S = 0.02
-"""Between looks at a child, where there is nothing else to do."""
-
 TEXT_MAX = 1000
 """Characters of what a child says; it fits into a pipe that nobody reads yet."""
 

@@ -19,7 +19,7 @@ def home(request, new_home):
 @pytest.fixture(scope="module")
 def said(home):
     """What one Blender says of all of them."""
-    (answers,) = home.run(["broken_scenes:check_all", str(home.folder / "scenes"), list(SCENES)])
+    (answers,) = home.run(["broken_checks:check_all", str(home.folder / "scenes"), list(SCENES)])
     return answers
 
 
@@ -54,7 +54,7 @@ def test_whatever_the_names_the_farm_takes_the_bundle(said):
 def test_disks_that_fail_are_told_and_leave_nothing(home):
     _, said = home.run(
         ["addon_scenes:make_plain", str(home.folder / "plain")],
-        ["broken_scenes:submit_on_bad_disks", str(home.folder / "plain" / "plain.blend")],
+        ["broken_checks:submit_on_bad_disks", str(home.folder / "plain" / "plain.blend")],
     )
 
     assert "is full; nothing was submitted." in said["full"]

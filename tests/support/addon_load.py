@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from addon_pictures import connect, here, until
+from addon_pictures import connect, here, measured, until
 from blender_window import Stopwatch, render_properties
 
 
@@ -52,7 +52,7 @@ def hold(server: str, token: str) -> Iterator[float]:
     yield 1.5
     quiet.stop()
     watch = Stopwatch(doing)
-    here().slowest_tick_s = 0.0
+    measured().slowest_tick_s = 0.0
     watch.start()
     yield 0.1
     began_s = time.perf_counter()
@@ -75,7 +75,7 @@ def hold(server: str, token: str) -> Iterator[float]:
         "wall_s": max(gap[1] for gap in watch.gaps[1:]),
         "longest": sorted(watch.gaps[1:])[-5:],
         "check_s": check_s,
-        "slowest_tick_s": here().slowest_tick_s,
+        "slowest_tick_s": measured().slowest_tick_s,
         "messages": [text for _, text in here().messages],
         "found": [each.sentence for each in here().found],
     }
@@ -99,7 +99,7 @@ def save_of_changes(_unused: Any = None) -> Iterator[float]:
     watch.stop()
     saving = [gap for gap in watch.gaps[1:] if gap[2].startswith("saving")]
     return {
-        "saving_s": here().saving_s,
+        "saving_s": measured().saving_s,
         "took_s": took_s,
         "held_s": max(gap[0] for gap in saving),
         "wall_s": max(gap[1] for gap in saving),

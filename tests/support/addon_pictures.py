@@ -26,6 +26,11 @@ def here() -> Any:
     return sys.modules[f"{importlib.import_module('outfield').__name__}.session"].current()
 
 
+def measured() -> Any:
+    """What the add-on's timer has taken of the main thread."""
+    return sys.modules[f"{importlib.import_module('outfield').__name__}.follow"].measured
+
+
 def until(condition: Any) -> Iterator[float]:
     """Wait for something, up to half a minute."""
     for _ in range(PATIENCE):

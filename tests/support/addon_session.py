@@ -104,15 +104,14 @@ def die_while(stage: str, path: str, server: str, token: str) -> None:
 
     bpy.ops.wm.open_mainfile(filepath=path)
     connect(server, token)
-    submission = sys.modules[f"{addon().__name__}.submission"]
 
     def die(*_arguments: Any, **_named: Any) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     if stage == "saved":
-        submission.Assembly.commit = die
+        sys.modules[f"{addon().__name__}.submission"].Assembly.commit = die
     else:
-        submission._deliver = die
+        sys.modules[f"{addon().__name__}.outfield_core.delivery"].deliver = die
     bpy.ops.outfield.submit()
 
 

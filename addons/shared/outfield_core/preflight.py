@@ -7,79 +7,17 @@ has a code, a severity, a sentence, and where one exists the name of a fix, whic
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Tuple
 
-from .files import Found, Need
+from .facts import ERROR, NOTE, WARNING, Facts, Finding, worst_first
+from .files import Need
 from .frames import FrameSyntaxError, parse_frames
 from .hashing import shown
+from .outputs import lies_under
 from .texts import tr
 
-ERROR, WARNING, NOTE = "error", "warning", "note"
-_ORDER = {ERROR: 0, WARNING: 1, NOTE: 2}
 LISTED_MAX = 20
 """Findings of one kind that are listed one by one."""
-
-
-class Finding:
-    """Something to know before a render: an `error` stops it, a `warning` is worth a look, a `note` is just said.
-
-    `fix` names what the add-on can do about it, `target` what it does it to.
-    """
-
-    def __init__(
-        self,
-        code: str,
-        severity: str,
-        text: str,
-        values: Optional[Dict[str, Any]] = None,
-        *,
-        fix: str = "",
-        target: str = "",
-    ) -> None:
-        self.code, self.severity, self.text, self.values = code, severity, text, values or {}
-        self.fix, self.target = fix, target
-
-    @property
-    def sentence(self) -> str:
-        """The sentence, in the artist's language."""
-        return tr(self.text, **self.values)
-
-    def __repr__(self) -> str:
-        return "Finding({!r}, {!r}, {!r}, fix={!r})".format(self.code, self.severity, self.sentence, self.fix)
-
-
-class Facts:
-    """What is known about the scene and the farm; an add-on sets what its program can tell and leaves the rest."""
-
-    def __init__(self) -> None:
-        self.program = ""
-        self.version: Tuple[int, ...] = ()
-        self.scene_path = ""
-        self.is_dirty = False
-        self.frames = ""
-        self.frames_max = 100_000
-        self.renderer = ""
-        self.engine = ""
-        self.engine_known = True
-        self.camera = True
-        self.other_cameras: List[str] = []
-        self.view_layers = 1
-        self.output = ""  # absolute path with ####; empty: the farm keeps the frames
-        self.output_is_default = False
-        self.output_is_movie = False
-        self.format = ""
-        self.denoises = False
-        self.scripts: List[str] = []
-        self.drivers = 0
-        self.unsaved_images: List[str] = []
-        self.unbaked: List[str] = []
-        self.ocio = ""
-        self.files: Optional[Found] = None
-        self.existing_frames = 0
-        self.output_roots: Optional[List[str]] = None
-        self.workers: Optional[List[Dict[str, Any]]] = None
-        self.upload_bytes_max = 0
-
 
 Rule = Callable[[Facts], Iterable[Finding]]
 
@@ -89,12 +27,7 @@ def findings(facts: Facts) -> List[Finding]:
     found: List[Finding] = []
     for rule in RULES:
         found.extend(rule(facts))
-    return sorted(found, key=lambda finding: _ORDER[finding.severity])
-
-
-def errors(found: Iterable[Finding]) -> List[Finding]:
-    """Those that stop a submission."""
-    return [finding for finding in found if finding.severity == ERROR]
+    return worst_first(found)
 
 
 def _scene(facts: Facts) -> Iterable[Finding]:
@@ -315,12 +248,6 @@ def version_of(installation: Dict[str, Any]) -> Tuple[int, ...]:
         return tuple(int(part) for part in str(installation["version"]).split("."))
     except (KeyError, ValueError):
         return ()
-
-
-def lies_under(path: str, root: str) -> bool:
-    """Is the path inside of the folder, by name alone?"""
-    folder = root.replace("\\", "/").rstrip("/")
-    return path.replace("\\", "/").startswith(folder + "/")
 
 
 RULES: Tuple[Rule, ...] = (_scene, _frames, _output, _files, _unsaved, _scripts, _fleet)

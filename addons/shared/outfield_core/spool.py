@@ -12,31 +12,15 @@ folder, sending it again makes no second job. A token is never written here.
 
 from __future__ import annotations
 
-import errno
-import json
 import os
 import shutil
-import sys
 import uuid
 from typing import Any, Dict, List, Optional
 
-from .errors import LocalTrouble
+from .disk import disk_trouble, read_json, to_disk, unlink, write_json
 from .locks import FileLock, locked, locked_if_free
 
 SUBMISSION, SEALED, REFUSAL = "submission.json", "sealed.json", "refusal.json"
-
-
-def user_folder(environment: Dict[str, str], platform: str = sys.platform) -> str:
-    """Where this user's spool and hashes are kept; `OUTFIELD_SPOOL` names another folder."""
-    own = environment.get("OUTFIELD_SPOOL")
-    if own:
-        return own
-    home = os.path.expanduser("~")
-    if platform.startswith("win"):
-        return os.path.join(environment.get("LOCALAPPDATA") or os.path.join(home, "AppData", "Local"), "outfield-addon")
-    if platform == "darwin":
-        return os.path.join(home, "Library", "Application Support", "outfield-addon")
-    return os.path.join(environment.get("XDG_DATA_HOME") or os.path.join(home, ".local", "share"), "outfield-addon")
 
 
 class Kept:
@@ -78,10 +62,10 @@ class Draft:
         try:
             write_json(os.path.join(self.folder, SUBMISSION), {**content, "key": self.key, "order": order})
             for name in os.listdir(self.folder):
-                _to_disk(os.path.join(self.folder, name))
+                to_disk(os.path.join(self.folder, name))
             with self._spool.structure():
                 os.replace(self.folder, target)
-                _to_disk(os.path.dirname(target))
+                to_disk(os.path.dirname(target))
         except OSError as error:
             self.abandon()
             raise disk_trouble(self._spool.folder, error) from error
@@ -195,7 +179,7 @@ class Spool:
                 return None
             if not os.path.isdir(kept.folder):
                 lock.release()
-                _unlink(self._lock_path(kept.key))
+                unlink(self._lock_path(kept.key))
                 return None
         return Claim(self, kept, lock)
 
@@ -210,14 +194,14 @@ class Spool:
                 if lock is not None:
                     shutil.rmtree(os.path.join(self.folder, "parts", key), ignore_errors=True)
                     lock.release()
-                    _unlink(self._lock_path(key))
+                    unlink(self._lock_path(key))
                     swept += 1
             alive = {name.rpartition("-")[2] for name in self._names("ready")} | set(self._names("parts"))
             for key in self._names("locks"):
                 lock = None if key in alive else locked_if_free(self._lock_path(key))
                 if lock is not None:
                     lock.release()
-                    _unlink(self._lock_path(key))
+                    unlink(self._lock_path(key))
             for name in self._names("gone"):
                 shutil.rmtree(os.path.join(self.folder, "gone", name), ignore_errors=True)
         return swept
@@ -240,7 +224,7 @@ class Spool:
         """Release a submission's lock and its file, when the submission is no more."""
         with self.structure():
             lock.release()
-            _unlink(self._lock_path(key))
+            unlink(self._lock_path(key))
 
     def _make(self) -> None:
         for name in ("parts", "ready", "refused", "locks", "gone"):
@@ -260,73 +244,3 @@ class Spool:
             os.replace(folder, os.path.join(self.folder, "refused", os.path.basename(folder)))
         except OSError:
             return
-
-
-def write_json(path: str, content: Dict[str, Any]) -> None:
-    """Write a file whole or not at all, and wait until it is on the disk."""
-    part = path + ".part"
-    try:
-        with open(part, "w", encoding="utf-8", errors="surrogateescape") as file:
-            json.dump(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except OSError:
-        _unlink(part)
-        raise
-
-
-def read_json(path: str) -> Dict[str, Any]:
-    """Read one back.
-
-    Raises:
-        OSError, ValueError.
-    """
-    with open(path, encoding="utf-8", errors="surrogateescape") as file:
-        content = json.load(file)
-    if not isinstance(content, dict):
-        raise ValueError("not an object")
-    return content
-
-
-def disk_trouble(folder: str, error: OSError) -> LocalTrouble:
-    """The error for a spool that cannot be written, as a sentence."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return LocalTrouble(
-            "The disk that holds {} is full; nothing was submitted.".format(folder),
-            code="disk_full",
-            hint="Free some space, or set OUTFIELD_SPOOL to a folder on another disk.",
-        )
-    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-        return LocalTrouble(
-            "The folder {} cannot be written; nothing was submitted.".format(folder),
-            code="disk_read_only",
-            hint="Set OUTFIELD_SPOOL to a folder that you may write.",
-        )
-    return LocalTrouble(
-        "The folder {} cannot be used: {}; nothing was submitted.".format(folder, error.strerror or error),
-        code="disk_failed",
-        hint="Set OUTFIELD_SPOOL to a folder on a healthy disk.",
-    )
-
-
-def _to_disk(path: str) -> None:
-    """Wait until a file or folder is on the disk, where the system can say so."""
-    try:
-        handle = os.open(path, os.O_RDONLY)
-    except OSError:  # Windows opens no folders
-        return
-    try:
-        os.fsync(handle)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.EBADF, errno.ENOTSUP):
-            raise
-    finally:
-        os.close(handle)
-
-
-def _unlink(path: str) -> None:
-    try:
-        os.unlink(path)
-    except OSError:
-        return

@@ -23,9 +23,8 @@ def until(maya, condition, within_s: float = 10.0) -> None:
 @pytest.fixture
 def quick(monkeypatch):
     """Turns come fast."""
-    session = part("session")
-    monkeypatch.setattr(session, "QUIET_S", 0.01)
-    return session
+    monkeypatch.setattr(part("outfield_core.host"), "QUIET_S", 0.01)
+    return part("session")
 
 
 @pytest.fixture
@@ -34,7 +33,7 @@ def opened(maya, quick):
 
     def go():
         part("panel").show()
-        until(maya, lambda: quick.current()._found_s > 0 and not quick.current().moves)
+        until(maya, lambda: quick.current().found_s > 0 and not quick.current().moves)
         maya.turn()
         return quick.current()
 
@@ -144,15 +143,15 @@ def test_jobs_can_be_ordered_about(maya, maya_farm, opened):
     frames = [{"frame": 3, "status": "DONE", "published_at": "2026-11-28T10:00:00Z", "hash": "ab" * 32}]
     maya_farm.bad["GET /jobs/00007/frames"] = (200, frames)
     maya_farm.bad["GET /jobs/00007/frames/3"] = (200, b"picture")
-    here = opened()
+    opened()
     until(maya, lambda: any("00009 three" in text for text in maya.shown("frameLayout")))
     for label in set(maya.shown("button")) - {"Render on farm"}:
         maya.press(label)
-    until(maya, lambda: here.fetched and any("00007_0003" in text for text in maya.shown()))
+    until(maya, lambda: part("jobs_panel")._fetched and any("00007_0003" in text for text in maya.shown()))
 
     asked = {each for each in maya_farm.asked if each.startswith("POST /jobs")}
     assert {each.rpartition("/")[2] for each in asked} == {"cancel", "retry", "pause", "resume", "priority"}
-    assert Path(here.fetched[0]).read_bytes() == b"picture"
+    assert Path(part("jobs_panel")._fetched[0]).read_bytes() == b"picture"
     assert maya.launched == [f"{maya_farm.url}/#/jobs/00007"]
 
 
@@ -320,7 +319,9 @@ def test_closed_it_asks_for_no_more_turns(maya, opened, quick):
 
 
 def test_where_and_when_it_would_be_done(maya):
-    outlook = part("jobs_panel").outlook
+    def outlook(trial):
+        return [text for _, text in part("outfield_core.outlook").outlook(trial)]
+
     trial = {
         "route": {"chosen": ["onprem"]}, "rank": {"position": 2, "of": 9},
         "estimate": {"finish": "2020-01-02T10:00:00Z", "low": "2020-01-02T09:00:00Z", "high": "2020-01-03T09:00:00Z"},

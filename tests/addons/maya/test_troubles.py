@@ -31,11 +31,15 @@ def advanced(flow, until: str = "ended"):
     raise AssertionError(flow.phase)
 
 
+def new_flow():
+    assembly = part("submission").Assembly(part("session").current(), part("settings").wishes(), None)
+    return part("outfield_core.flow").Flow(assembly, send=True)
+
+
 @pytest.fixture
 def flow(maya):
     """A submission of the panel's, not begun."""
-    part("session").current()
-    return part("flow").Flow(part("settings").wishes(), None, send=True)
+    return new_flow()
 
 
 @pytest.mark.parametrize(
@@ -46,7 +50,7 @@ def test_a_disk_that_takes_nothing(maya, tmp_path, monkeypatch, number, words):
     def no_copy(*_):
         raise OSError(number, "no")
 
-    monkeypatch.setattr(part("copies").shutil, "copyfile", no_copy)
+    monkeypatch.setattr(part("outfield_core.copies").shutil, "copyfile", no_copy)
     with pytest.raises(Exception, match=words):
         submit()
 
@@ -54,7 +58,7 @@ def test_a_disk_that_takes_nothing(maya, tmp_path, monkeypatch, number, words):
 
 
 def test_a_file_that_is_saved_while_it_is_copied(maya, tmp_path, monkeypatch):
-    copies = part("copies")
+    copies = part("outfield_core.copies")
     original = copies.shutil.copyfile
 
     def saved_meanwhile(source, target):
@@ -84,7 +88,7 @@ def test_a_second_job_that_cannot_be_copied_takes_the_first_along(maya, tmp_path
     def no_copy(*_):
         raise OSError(errno.ENOSPC, "no")
 
-    monkeypatch.setattr(part("copies").shutil, "copyfile", no_copy)
+    monkeypatch.setattr(part("outfield_core.copies").shutil, "copyfile", no_copy)
     with pytest.raises(Exception, match="is full"):
         submit()
 
@@ -112,7 +116,7 @@ def test_cancelled_it_leaves_nothing(maya, flow, tmp_path):
     flow.cancel()
     assert flow.phase == "keeping", "what is being written is finished"
     advanced(flow)
-    other = part("flow").Flow(part("settings").wishes(), None, send=True)
+    other = new_flow()
     advanced(other, "saving")
     other.cancel()
     other.advance(0.001)
@@ -124,7 +128,7 @@ def test_a_disk_that_fails_while_it_is_looked_through_is_told(maya, flow, monkey
     def no_list(*_):
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(part("submission"), "find_files", no_list)
+    monkeypatch.setattr(part("outfield_core.assembly"), "find_files", no_list)
 
     assert str(advanced(flow).error) == "This machine's disk says: Input/output error."
 
@@ -134,8 +138,8 @@ def test_the_sessions_own_thread_may_have_taken_it_already(maya, monkeypatch):
     session = part("session").current()
     outcome = SimpleNamespace(kept=SimpleNamespace(key=kept.key), job={"jobID": "00042"})
     monkeypatch.setattr(session, "sender", SimpleNamespace(busy=True, outcomes=[outcome], stop=bool))
-    made = {kept.key: part("delivery").Submitted(SimpleNamespace(key=kept.key, name=kept.name))}
-    part("delivery")._wait_for_the_thread(session, made)
+    made = {kept.key: part("outfield_core.delivery").Submitted(SimpleNamespace(key=kept.key, name=kept.name))}
+    part("outfield_core.delivery").wait_for_the_thread(session, made)
 
     assert repr(made[kept.key]) == "outfield jobID 00042"
     assert repr(kept) == f"outfield spooled {kept.key}"
@@ -146,7 +150,7 @@ def test_a_spool_that_cannot_be_swept_is_told_and_no_start_fails(maya, monkeypat
         raise PermissionError(errno.EACCES, "Permission denied")
 
     session = part("session")
-    monkeypatch.setattr(session.Spool, "sweep", no_sweep)
+    monkeypatch.setattr(part("outfield_core.spool").Spool, "sweep", no_sweep)
     session.start(in_window=False)
 
     assert session.is_on() and "cannot be swept" in capsys.readouterr().out
@@ -155,7 +159,7 @@ def test_a_spool_that_cannot_be_swept_is_told_and_no_start_fails(maya, monkeypat
 def test_an_address_that_is_none(maya, monkeypatch):
     monkeypatch.setenv("OUTFIELD_SERVER", "ftp://farm")
     here = part("session").current()
-    here.begin(send=True)
+    part("session").submit()
 
     assert here.trouble.code == "bad_server"
     assert "is not a farm's address" in here.messages[-1][1]

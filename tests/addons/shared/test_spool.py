@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 from outfield_core import spool as spools
+from outfield_core.disk import user_folder
 from outfield_core.errors import LocalTrouble
-from outfield_core.spool import Spool, user_folder
+from outfield_core.spool import Spool
 from spooled import in_a_child, keep, leftovers
 
 SERVER = "http://farm:8000"

@@ -25,6 +25,6 @@ def submit(**wishes: Any) -> List[Any]:
     Raises:
         FarmError: something stands in the way; nothing was submitted. TypeError: a wish that there is not.
     """
-    from .delivery import submit as submit_now
+    from .submission import submit as submit_now
 
-    return submit_now(**wishes)
+    return submit_now(wishes)

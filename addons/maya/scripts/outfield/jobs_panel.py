@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The artist's jobs below the panel: progress, newest picture, and what can be done about each; and the outlook."""
+"""The artist's jobs below the panel: progress, newest picture, and what can be done about each."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any, Dict, List
+from collections import deque
+from typing import Any, Deque, List
 
 from maya import cmds
 
@@ -12,17 +12,19 @@ from . import session, widgets
 from .outfield_core.client import quoted
 from .outfield_core.following import JobView
 from .outfield_core.hashing import shown
+from .outfield_core.outlook import job_words
 from .outfield_core.texts import tr
 
-STATUS_WORDS = {
-    "QUEUED": "waits",
-    "RUNNING": "renders",
-    "PAUSED": "on hold",
-    "SUCCEEDED": "done",
-    "FAILED": "failed",
-    "CANCELED": "canceled",
-}
 PRIORITY_STEP = 10
+
+
+_fetched: Deque[str] = deque(maxlen=4)
+
+
+def take_fetched(here: Any) -> None:
+    """Frames that have arrived since: where they are."""
+    while here.follower.fetched:
+        _fetched.append(here.follower.fetched.popleft()[2])
 
 
 def state(here: Any) -> Any:
@@ -30,7 +32,7 @@ def state(here: Any) -> Any:
     return [
         (job.id, job.status, job.done, job.total, job.failed, job.priority, job.newest)
         for job in here.follower.view.jobs
-    ] + list(here.fetched)
+    ] + list(_fetched)
 
 
 def jobs(place: str, here: Any) -> None:
@@ -40,16 +42,14 @@ def jobs(place: str, here: Any) -> None:
         widgets.line(place, tr("None yet."))
     for job in here.follower.view.jobs:
         _job(place, job, here)
-    for path in here.fetched:
+    for path in _fetched:
         widgets.line(place, path)
 
 
 def _job(place: str, job: JobView, here: Any) -> None:
     inner = widgets.frame(place, "OutfieldJob_" + job.id, "{} {}".format(job.id, shown(job.name)))
     widgets.bar(inner, job.fraction)
-    status = tr(STATUS_WORDS.get(job.status, STATUS_WORDS["QUEUED"]))
-    text = tr("{status}, {done} of {total}", status=status, done=job.done, total=job.total)
-    widgets.line(inner, text + (", " + tr("{count} failed", count=job.failed) if job.failed else ""))
+    widgets.line(inner, job_words(job))
     widgets.buttons(inner, [(tr(label), order) for label, order in orders(job, here)])
 
 
@@ -86,38 +86,3 @@ def _page(job: JobView) -> None:
     client = session.current().client()
     if client is not None:
         cmds.launch(webPage="{}/#/jobs/{}".format(client.server, quoted(job.id)))
-
-
-def outlook(trial: Dict[str, Any]) -> List[str]:
-    """Where the job would run and when it would be done, in words."""
-    lines = []
-    route, estimate = trial.get("route") or {}, trial.get("estimate") or {}
-    pools = ", ".join(str(each) for each in route.get("chosen") or [])
-    if pools:
-        lines.append(tr("Runs on {pools}", pools=pools))
-    elif trial.get("placeable") is False:
-        reasons = [str(each["reason"]) for each in route.get("pools") or [] if each.get("reason")]
-        lines.append(tr("No place can take it: {reason}", reason="; ".join(reasons[:2])))
-    rank = trial.get("rank") or {}
-    if rank:
-        lines.append(tr("Rank {position} of {of}", position=rank.get("position", "?"), of=rank.get("of", "?")))
-    finish, low, high = (_clock(str(estimate.get(name) or "")) for name in ("finish", "low", "high"))
-    if finish:
-        between = " ({})".format(tr("{low} to {high}", low=low, high=high)) if low and high and low != high else ""
-        lines.append(tr("Done about {finish}", finish=finish) + between)
-    return lines
-
-
-def _clock(text: str) -> str:
-    """A time of the farm's (`2026-12-01T18:00:00.5Z`) in this machine's zone; "" where it cannot be read."""
-    head, _, fraction = text.rstrip("Z").partition(".")
-    zone = "+" + fraction.partition("+")[2].replace(":", "") if "+" in fraction else "+0000"
-    if "+" in head:
-        head, _, offset = head.partition("+")
-        zone = "+" + offset.replace(":", "")
-    try:
-        moment = datetime.strptime(head + zone, "%Y-%m-%dT%H:%M:%S%z").astimezone()
-    except ValueError:
-        return ""
-    today = datetime.now().astimezone().date()
-    return moment.strftime("%H:%M" if moment.date() == today else "%d.%m. %H:%M")

@@ -11,8 +11,9 @@ from typing import Any, Dict, Tuple
 from maya import cmds
 
 from . import fixes, jobs_panel, session, settings, widgets, wishes_panel
+from .outfield_core.facts import Finding
 from .outfield_core.hashing import shown
-from .outfield_core.preflight import Finding
+from .outfield_core.outlook import outlook, stage_words, workers_there
 from .outfield_core.texts import tr
 
 PANEL = "OutfieldPanel"
@@ -21,16 +22,6 @@ WIDTH = 420
 DRAW = "import outfield.panel; outfield.panel.build()"
 FINDINGS_MAX, OUTPUTS_MAX = 12, 4
 COLOURS = {"error": (0.55, 0.2, 0.2), "warning": (0.5, 0.4, 0.15), "note": (0.25, 0.3, 0.35)}
-STAGES = {
-    "reading": "Reading the scene",
-    "looking": "Looking for its files",
-    "saving": "Saving a copy",
-    "keeping": "Writing it to the disk",
-    "waiting": "Waiting",
-    "hashing": "Reading files",
-    "asking": "Asking the farm",
-    "uploading": "Sending files",
-}
 _drawn: Dict[str, Any] = {}
 _NEVER = object()
 
@@ -77,6 +68,8 @@ def draw() -> None:
     if not cmds.columnLayout(_place("status"), exists=True):
         closed()
         return
+    jobs_panel.take_fetched(here)
+    session.want_check()
     for name, (state, make) in SECTIONS.items():
         now = state(here)
         if _drawn.get(name, _NEVER) != now:
@@ -87,7 +80,7 @@ def draw() -> None:
 
 def submit(*_: Any) -> None:
     """The button."""
-    session.current().begin(send=True)
+    session.submit()
 
 
 def _place(name: str) -> str:
@@ -106,8 +99,7 @@ def _status_state(here: Any) -> Any:
 def _status(place: str, here: Any) -> None:
     view = here.follower.view
     if view.is_live:
-        there = [each for each in view.workers or () if str(each.get("status", "")).lower() not in ("offline", "lost")]
-        text = tr("Farm {farm}, workers: {count}", farm=view.name, count=len(there))
+        text = tr("Farm {farm}, workers: {count}", farm=view.name, count=workers_there(view))
     elif here.trouble is not None:
         away = here.trouble.code == "unreachable"
         text = tr("The farm is away") if away else tr("No connection")
@@ -130,7 +122,7 @@ def _connection_state(here: Any) -> Any:
 
 def _connection(place: str, here: Any) -> None:
     inner = widgets.frame(place, "OutfieldAddress", tr("Check the connection"), folded=True)
-    said = settings.connection()
+    said = vars(here.connection)
     for name, title in (("server", "Farm"), ("token", "Token"), ("ca_file", "Certificate")):
         text = "" if name == "token" else said[name]  # never shown again
         widgets.text_field(inner, tr(title), text, lambda value, name=name: _connect(name, value))
@@ -180,7 +172,7 @@ def _outlook(place: str, here: Any) -> None:
     view = here.follower.view
     for path in here.outputs[:OUTPUTS_MAX]:
         widgets.line(place, "{}: {}".format(tr("Output"), shown(path) if path else tr("On the farm")))
-    for text in jobs_panel.outlook(view.trial or {}):
+    for _, text in outlook(view.trial):
         widgets.line(place, text)
     if view.trial_error is not None and view.trial_error.code != "unreachable":
         widgets.line(place, str(view.trial_error))
@@ -196,7 +188,7 @@ def _button(place: str, here: Any) -> None:
     stage = here.flow.phase if here.flow is not None else (here.sender.watch.stage if here.sender.sending else "")
     if stage:
         widgets.bar(place, here.sender.watch.fraction if here.flow is None else 0.0)
-        widgets.line_with_button(place, tr(STAGES.get(stage, STAGES["waiting"])), "×", here.stop_sending)
+        widgets.line_with_button(place, stage_words(stage), "×", here.stop_sending)
         if here.flow is None and here.sender.watch.note:
             widgets.line(place, shown(here.sender.watch.note))
     else:

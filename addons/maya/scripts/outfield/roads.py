@@ -11,8 +11,9 @@ import os
 import re
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
-from .outfield_core.fields import fields_of
-from .outfield_core.preflight import ERROR, NOTE, WARNING, Finding
+from .outfield_core import renderers
+from .outfield_core.facts import ERROR, NOTE, WARNING, Finding
+from .outfield_core.outputs import FORMATS, HASHES, MOVIES
 
 ENDINGS = (".ma", ".mb")
 PREVIEW = "kernel"
@@ -21,8 +22,6 @@ PREVIEW = "kernel"
 UNKNOWN = "maya"
 """What is asked for while the farm has not said what it has."""
 
-FORMATS = {".png": "png", ".jpg": "jpg", ".jpeg": "jpg", ".exr": "exr"}
-MOVIES = frozenset({".avi", ".mov", ".mp4", ".qt"})
 OURS = {
     "camera": "camera",
     "layer": "layer",
@@ -33,35 +32,17 @@ OURS = {
 }
 """Settings that the scene answers, where the farm's renderer has them."""
 
-_HASHES = re.compile("#+")
 _TOKEN = re.compile("<([^<>]*)>")
 
 
 def renderer_for(info: Optional[Dict[str, Any]], engine: str) -> Optional[str]:
     """The farm's renderer for a Maya scene of this engine (`arnold`); None: it has none. Unknown farm: `maya`."""
-    if info is None:
-        return UNKNOWN
-    able = [
-        str(each.get("name"))
-        for each in info.get("renderers") or []
-        if any(str(ending).lower() in ENDINGS for ending in each.get("endings") or ())
-    ]
-    return next((name for name in (engine, UNKNOWN) if name in able), able[0] if able else None)
-
-
-def known_renderers(info: Optional[Dict[str, Any]]) -> List[str]:
-    """The names of all that the farm has."""
-    return [str(each.get("name")) for each in (info or {}).get("renderers") or []]
+    return renderers.renderer_for(info, ENDINGS, (engine, UNKNOWN))
 
 
 def own_settings(info: Optional[Dict[str, Any]], renderer: str, answers: Dict[str, Any]) -> Dict[str, Any]:
     """What the scene says, under the names that the farm's renderer describes. `answers`: by the values of `OURS`."""
-    made = {}
-    for field in fields_of(info or {}, renderer):
-        answer = answers.get(OURS.get(field.name, ""))
-        if answer and (field.kind == "text" or (field.kind == "choice" and answer in field.choices)):
-            made[field.name] = answer
-    return made
+    return renderers.own_settings(info, renderer, OURS, answers)
 
 
 def output_of(image_name: str) -> Tuple[str, str, bool]:
@@ -80,16 +61,9 @@ def output_of(image_name: str) -> Tuple[str, str, bool]:
         else:
             stem, ending = name, ""
     known = FORMATS.get(ending.lower())
-    if not _HASHES.search(stem):
+    if not HASHES.search(stem):
         stem += ".####"
     return folder + slash + stem + (ending if known else ".png"), known or "png", ending.lower() in MOVIES
-
-
-def frame_file(pattern: str, frame: int) -> str:
-    """The file of one frame."""
-    head, slash, name = pattern.rpartition("/")
-    minus = "-" if frame < 0 else ""
-    return head + slash + _HASHES.sub(lambda run: minus + str(abs(frame)).zfill(len(run[0])), name)
 
 
 class Odd:
@@ -121,13 +95,7 @@ def _of_preview(odd: Odd, has: List[str]) -> Iterator[Finding]:
 
 def _of_farm(odd: Odd, renderer: Optional[str], has: List[str]) -> Iterator[Finding]:
     if renderer is None:
-        yield Finding(
-            "no_renderer",
-            ERROR,
-            "This farm has no renderer for Maya scenes; it has {names}.",
-            {"names": ", ".join(has) or "-"},
-            fix="use_preview" if PREVIEW in has and odd.meshes else "",
-        )
+        yield renderers.no_renderer("Maya", has, fix="use_preview" if PREVIEW in has and odd.meshes else "")
     if odd.image_ending_unknown:
         yield Finding("format", WARNING, "The farm does not write this image format; it writes PNG.")
 

@@ -9,8 +9,8 @@ from typing import Any, Dict, List, Tuple
 
 from maya import cmds
 
+from .outfield_core.facts import Facts
 from .outfield_core.frames import format_frames
-from .outfield_core.preflight import Facts
 from .roads import ENDINGS, Odd
 
 DEFAULT_LAYER = "defaultRenderLayer"

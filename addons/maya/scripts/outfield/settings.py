@@ -1,44 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an artist wishes, and where the farm is: kept in Maya's own preferences (`optionVar`), never in a scene.
-
-The environment stands in for what is not set: `OUTFIELD_SERVER`, `OUTFIELD_TOKEN`, `OUTFIELD_CA_FILE`.
-"""
+"""What an artist wishes, and where the farm is: kept in Maya's own preferences (`optionVar`), never in a scene."""
 
 from __future__ import annotations
 
 import json
-import os
 from typing import Any, Dict
 
 from maya import cmds
 
-from .outfield_core.client import Client
+from .outfield_core.wishes import DEFAULTS as wishes_of_every_program
 
-DEFAULT_SERVER = "http://127.0.0.1:8000"
 WISHES = "outfieldWishes"
 CONNECTION = {"server": "outfieldServer", "token": "outfieldToken", "ca_file": "outfieldCaFile"}
-VARIABLES = {"server": "OUTFIELD_SERVER", "token": "OUTFIELD_TOKEN", "ca_file": "OUTFIELD_CA_FILE"}
 
 DEFAULTS: Dict[str, Any] = {
-    "job_name": "",
-    "frames_mode": "SCENE",  # SCENE, RANGE, CURRENT or MISSING
-    "frames": "1-10",
-    "output_mode": "SCENE",  # SCENE: where Maya itself would write; FARM: the farm keeps the frames
-    "chunk": 1,
+    **wishes_of_every_program,
     "layer": "",  # empty: every renderable one
     "camera": "",
     "preview": False,  # True: the mesh of the current frame, for the farm's ambient occlusion
-    "project": "",
-    "sequence": "",
-    "shot": "",
-    "task": "",
-    "priority": 50,
-    "deadline": "",
-    "pool": "",
-    "cloud": "allow",
-    "preview_first": False,
-    "paused": False,
-    "overrides": {},  # settings of the renderer as the farm describes them
 }
 
 OF_ONE_SCENE = ("job_name", "layer", "camera", "frames", "shot", "preview", "overrides")
@@ -74,29 +53,9 @@ def forget() -> None:
     _now.clear()
 
 
-def overridden(said: Dict[str, Any], *, ground: Dict[str, Any]) -> Dict[str, Any]:
-    """`ground` with what a Python call says in its place.
-
-    Raises:
-        TypeError: a wish that there is not.
-    """
-    unknown = sorted(set(said) - set(DEFAULTS))
-    if unknown:
-        raise TypeError("There is no wish {!r}. Wishes: {}.".format(unknown[0], ", ".join(sorted(DEFAULTS))))
-    made = dict(ground, **said)
-    if "frames" in said and "frames_mode" not in said:
-        made["frames_mode"] = "RANGE"
-    return made
-
-
-def connection() -> Dict[str, str]:
-    """Address, token and certificate file: the preferences, else the environment."""
-    found = {}
-    for name, option in CONNECTION.items():
-        own = str(cmds.optionVar(query=option)).strip() if cmds.optionVar(exists=option) else ""
-        found[name] = own or os.environ.get(VARIABLES[name], "")
-    found["server"] = found["server"] or DEFAULT_SERVER
-    return found
+def preferences() -> Dict[str, str]:
+    """Address, token and certificate file as they are set here."""
+    return {name: _option(option) for name, option in CONNECTION.items()}
 
 
 def connect(name: str, value: str) -> None:
@@ -104,13 +63,8 @@ def connect(name: str, value: str) -> None:
     cmds.optionVar(stringValue=(CONNECTION[name], value.strip()))
 
 
-def new_client(said: Dict[str, str]) -> Client:
-    """A client for `connection()`; from any thread.
-
-    Raises:
-        Refused: the address is none.
-    """
-    return Client(said["server"], said["token"], ca_file=said["ca_file"])
+def _option(name: str) -> str:
+    return str(cmds.optionVar(query=name)) if cmds.optionVar(exists=name) else ""
 
 
 def _fits(name: str, value: Any) -> bool:

@@ -1,24 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
 """A check or a submission that goes on while the artist works: turns on the main thread, the rest in a thread.
 
-`advance` is called by the session's ticks with the time that it may take. Only Maya's own export of a copy cannot be
-shared out.
+`advance` is called with the time that it may take. What reads or saves the program's data happens there; what reads
+disks happens in the thread. How a copy is saved without holding the program is the program's own matter.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 import time
-from typing import Any, Callable, Dict, Iterator, List, Optional
+from typing import TYPE_CHECKING, Any, Callable, Iterator, List, Optional
 
-from .outfield_core.errors import FarmError, Refused
-from .outfield_core.following import FarmView
-from .outfield_core.preflight import Finding, errors
-from .outfield_core.spool import Kept
-from .submission import Assembly
+from .errors import FarmError, Refused
+from .facts import Finding, errors
+from .spool import Kept
+
+if TYPE_CHECKING:
+    from .assembly import Assembly
 
 LOOKS_MAX = 3
 """Times that a scene is read anew because it was changed meanwhile."""
+
+
+class Budget:
+    """Until when the present step may go on (`time.perf_counter`); without a bound unless somebody sets one."""
+
+    def __init__(self) -> None:
+        self.until_s = math.inf
+
+    def rest(self) -> None:
+        """The next thing cannot be divided: it gets a step to itself."""
+        if self.until_s != math.inf:
+            self.until_s = -math.inf
+
+    @property
+    def spent(self) -> bool:
+        """Is it time to pause?"""
+        return time.perf_counter() >= self.until_s
 
 
 class InThread:
@@ -50,13 +69,12 @@ class InThread:
 class Flow:
     """One check (`send` False) or submission. `phase`: reading, looking, saving, keeping, then ended."""
 
-    def __init__(self, wishes: Dict[str, Any], farm: Optional[FarmView], *, send: bool) -> None:
-        """Raises: FarmError, as `Assembly`."""
-        self.assembly = Assembly(wishes, farm)
+    def __init__(self, assembly: "Assembly", *, send: bool) -> None:
+        self.assembly = assembly
         self.send, self.phase = send, "reading"
         self.error: Optional[FarmError] = None
         self.kept: List[Kept] = []
-        self._steps: Iterator[None] = self.assembly.gather()
+        self._steps: Iterator[None] = assembly.gather()
         self._thread: Optional[InThread] = None
         self._looks = 1
 
@@ -78,22 +96,23 @@ class Flow:
 
     def advance(self, budget_s: float) -> None:
         """Go on for about so long; on the main thread."""
-        turn = {"reading": self._read, "looking": self._look, "saving": self._save, "keeping": self._keep}.get(
-            self.phase
-        )
+        turns = {"reading": self._read, "looking": self._look, "saving": self._save, "keeping": self._keep}
+        host = self.assembly.here.host
         try:
-            if turn is not None:
-                turn(time.perf_counter() + budget_s)
+            if self.phase in turns:
+                turns[self.phase](time.perf_counter() + budget_s)
         except FarmError as error:
             self._end(error)
         except OSError as error:
             self._end(FarmError("This machine's disk says: {}.".format(error.strerror or error), code="disk_failed"))
-        except RuntimeError as error:  # so says Maya of a node that was deleted between two turns
-            self._end(FarmError("Maya says: {}".format(" ".join(str(error).split())), code="scene_changed"))
+        except host.troubles as error:  # so says a program of a thing that was deleted between two turns
+            self._end(FarmError("{} says: {}".format(host.program, " ".join(str(error).split())), code="scene_changed"))
 
     def _read(self, until_s: float) -> None:
+        budget = self.assembly.budget
+        budget.until_s = until_s
         for _ in self._steps:
-            if time.perf_counter() >= until_s:
+            if budget.spent:
                 return
         self.phase, self._thread = "looking", InThread(self.assembly.inspect)
 
@@ -113,8 +132,8 @@ class Flow:
             self.phase = "saving"
 
     def _save(self, _until_s: float) -> None:
-        self.assembly.save_copy()
-        self.phase, self._thread = "keeping", InThread(self.assembly.commit)
+        if self.assembly.save_copy():
+            self.phase, self._thread = "keeping", InThread(self.assembly.commit)
 
     def _keep(self, _until_s: float) -> None:
         if self._thread is not None and self._thread.done:
