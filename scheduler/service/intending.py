@@ -22,7 +22,7 @@ from scheduler.service.viewing import reading
 from scheduler.settings import PoolSettings
 from scheduler.store.instances import LaunchIntent
 from scheduler.store.renting import load_record, still_coming
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 PRICED_BACKENDS = frozenset({"aws", "gce"})
 """Backends whose machines are never free: without a price no cap could be held."""

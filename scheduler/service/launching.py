@@ -24,7 +24,7 @@ from scheduler.service.ledger import Ledger
 from scheduler.service.pool_desk import PoolDesk
 from scheduler.service.recording import Record
 from scheduler.store.renting import load_record
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 log = structlog.get_logger()
 

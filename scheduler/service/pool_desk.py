@@ -29,7 +29,7 @@ from scheduler.service.terms import Terms, terms_of
 from scheduler.service.viewing import reading
 from scheduler.settings import PoolSettings
 from scheduler.store.renting import load_record
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 OFFERS_KEEP_S = 300.0
 QUIET_LIST_S = 60.0

@@ -37,7 +37,7 @@ from scheduler.service.pool_workers import WorkerState
 from scheduler.service.severing import sever
 from scheduler.store.instances import CloudInstance, LaunchIntent
 from scheduler.store.renting import load_record, rent_of
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 
 @dataclass(frozen=True)
