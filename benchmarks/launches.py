@@ -19,7 +19,7 @@ from rented_farm import POOL, RentedFarm
 
 from scheduler.domain.scaling import Scaling
 from scheduler.store.instances import CloudInstance, LaunchIntent
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 PER_INTENT = 10
 TERMS = {"price_usd_per_hour": 3.6, "billing_s": 1.0, "life_s": 3600.0}

@@ -30,7 +30,7 @@ from scheduler.domain.states import JobStatus
 from scheduler.service.rulekeeping import NewRules, replace_rules
 from scheduler.settings import AwsPool, PolicySettings
 from scheduler.store.tables import Job, Step
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 WORKERS = 40
 ASKED = 100

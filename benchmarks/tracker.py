@@ -28,7 +28,7 @@ from scheduler.bootstrap.running import calm_collector
 from scheduler.domain.states import JobStatus
 from scheduler.settings import ShotGridSettings
 from scheduler.store.tables import Job, Step
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 JOBS_PER_SHOT = 5
 HANG_TIMEOUT_S = 3.0

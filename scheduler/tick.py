@@ -19,7 +19,7 @@ from scheduler.service.planning import StepLoader, make_plan
 from scheduler.service.registering import worker_event
 from scheduler.service.surveying import Surveyor
 from scheduler.store.tables import Worker
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 log = structlog.get_logger()
 

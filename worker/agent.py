@@ -7,74 +7,20 @@ forgetting spooled work) happens after it, in the thread that caused it.
 
 from __future__ import annotations
 
-import queue
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from enum import Enum
 
-from scheduler.protocol.work import Lease, Report, Running, SyncReply, SyncRequest, TaskRef
+from scheduler.protocol.work import Report, Running, SyncReply, SyncRequest, TaskRef
 from worker import transitions
-from worker.actions import Abandon, Accept, Action, Asked, Forget, Interrupt, Publish, Start, Step
-from worker.cache import ResourceCache
-from worker.client import CallFailed, Refused, Unreachable
-from worker.clock import Clock
-from worker.cloud.notices import Notice
-from worker.journal import Journal, Leftover
-from worker.logs import LogShipper
-from worker.resources import fetches
-from worker.runners.registry import RunnerRegistry
-from worker.scratch import Scratch
-from worker.session import Outgoing, View
-from worker.slots import Slot
-from worker.spool import Finished
-from worker.state import (
-    AgentState,
-    Ended,
-    Halt,
-    finished,
-    may_publish,
-    named,
-    ref_of,
-    rendering,
-    sendable,
-    starved,
-    want,
-)
-from worker.telemetry import ProgressBoard, logger
-from worker.uploads import Deliveries
-from worker.verdicts import failure, returned
-from worker.wiping import Wiper
+from worker.actions import Action, Asked, Forget
+from worker.answers import CallFailed, Refused, Unreachable
+from worker.hands import Decide, Hands
+from worker.pacing import View
+from worker.parts import Command, Parts
+from worker.session import Outgoing
+from worker.state import AgentState, Ended, finished, may_publish, named, rendering, sendable, starved, want
+from worker.telemetry import logger
 
 _log = logger("agent")
-
-
-class Command(Enum):
-    """What the main loop is told from outside its thread. A queue carries it, because signal handlers may use one."""
-
-    LEAVE = "leave"
-    ORPHANED = "orphaned"
-    UNKNOWN = "unknown"
-    BROKEN = "broken"
-    WAKE = "wake"
-
-
-Inbox = queue.SimpleQueue[Command | Notice]
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What the agent works with; made by `worker.bootstrap`."""
-
-    clock: Clock
-    inbox: Inbox
-    scratch: Scratch
-    journal: Journal
-    registry: RunnerRegistry
-    cache: ResourceCache
-    logs: LogShipper
-    progress: ProgressBoard
-    wiper: Wiper | None = None
 
 
 class Agent:
@@ -82,18 +28,16 @@ class Agent:
 
     def __init__(self, parts: Parts, state: AgentState, worker: str) -> None:
         self.changed = threading.Condition(threading.RLock())
-        self.fetch_queue: queue.SimpleQueue[Lease | None] = queue.SimpleQueue()
         self.online = False
         self.load = 0.0
         self._parts, self._state, self._worker = parts, state, worker
-        self._slots: Mapping[int, Slot] = {}
-        self._deliveries: Deliveries | None = None
+        self._hands: Hands | None = None
         self._warm: list[str] = []
         self._one_by_one = False
 
-    def attach(self, slots: Mapping[int, Slot], deliveries: Deliveries) -> None:
-        """Give the agent those that need it themselves. Called once, before any thread starts."""
-        self._slots, self._deliveries = slots, deliveries
+    def attach(self, hands: Hands) -> None:
+        """Give the agent its hands, whose slots and deliveries need it themselves. Before any thread starts."""
+        self._hands = hands
 
     @property
     def state(self) -> AgentState:
@@ -102,31 +46,11 @@ class Agent:
             return self._state
 
     @property
-    def deliveries(self) -> Deliveries:
-        """Delivery of finished work."""
-        if self._deliveries is None:
+    def hands(self) -> Hands:
+        """Whoever carries out what is decided."""
+        if self._hands is None:
             raise RuntimeError("attach() comes before any work")
-        return self._deliveries
-
-    # --- the former life
-
-    def adopt(self, kept: list[Finished], leftovers: list[Leftover]) -> None:
-        """Deliver what the spool has kept, and report what the former life has left unfinished."""
-        spooled = {each.ref for each in kept}
-        for each in kept:
-            self._parts.logs.restore(each.ref, each.lease.secret, each.log_offset, each.log)
-            self._apply(lambda state, now, lease=each.lease: transitions.on_adopted(state, lease, now))
-        self.deliveries.submit(*kept)
-        for left in leftovers:
-            if ref_of(left.lease) not in spooled:
-                report = _epitaph(left)
-                self._apply(
-                    lambda state, now, lease=left.lease, report=report: transitions.on_given_up(
-                        state, lease, report, now
-                    )
-                )
-        if kept or leftovers:
-            _log.info("former_life", spooled=len(kept), unfinished=len(leftovers))
+        return self._hands
 
     # --- port of the session
 
@@ -164,7 +88,7 @@ class Agent:
             running=[Running(ref.task, ref.attempt, *self._parts.progress.get(ref)) for ref in naming],
             reports=carried,
             want=wanted,
-            cached=self._parts.cache.recent() if wanted else [],
+            cached=self._parts.cache.folder.recent() if wanted else [],
             load=self.load,
             wait_s=wait_s,
             warm=self._warm if wanted else [],
@@ -180,7 +104,7 @@ class Agent:
         self.online = True
         if outgoing.asked.reported:
             self._one_by_one = False
-        self._apply(lambda state, now: transitions.on_reply(state, outgoing.asked, reply, now))
+        self.apply(lambda state, now: transitions.on_reply(state, outgoing.asked, reply, now))
 
     def failed(self, outgoing: Outgoing, error: CallFailed) -> None:
         """A sync got no usable answer; its reports wait. The main loop then saves what was finished."""
@@ -190,7 +114,7 @@ class Agent:
                 self._parts.inbox.put(Command.WAKE)
             self.online = False
         reported = outgoing.asked.reported
-        self._apply(lambda state, _now: transitions.on_sync_failed(state, reported))
+        self.apply(lambda state, _now: transitions.on_sync_failed(state, reported))
         if isinstance(error, Refused) and reported:
             self._isolate(reported, error)
 
@@ -200,7 +124,7 @@ class Agent:
         if len(reported) == 1:
             (ref,) = reported
             _log.error("report_refused", task=ref.task, attempt=ref.attempt, reason=error.message)
-            self._apply(lambda state, _now: transitions.on_dropped(state, ref, error.code or "refused"))
+            self.apply(lambda state, _now: transitions.on_dropped(state, ref, error.code or "refused"))
 
     def unknown(self, error: CallFailed) -> None:
         """The scheduler does not know this worker: the main loop decides."""
@@ -211,14 +135,14 @@ class Agent:
 
     def running(self, ref: TaskRef) -> None:
         """A runner is called now."""
-        self._apply(lambda state, now: transitions.on_run(state, ref, now))
+        self.apply(lambda state, now: transitions.on_run(state, ref, now))
 
     def ended(self, slot: int, ref: TaskRef, ended: Ended) -> None:
         """A runner has come back."""
         self.look_what_is_warm()
-        self._apply(lambda state, now: transitions.on_ended(state, slot, ref, ended, now))
+        self.apply(lambda state, now: transitions.on_ended(state, slot, ref, ended, now))
         if ref not in self.state.held:  # it was forgotten while it ran: what it wrote since must go too
-            self._clean_up(ref)
+            self.hands.clean_up(ref)
 
     # --- port of the deliveries
 
@@ -229,11 +153,11 @@ class Agent:
 
     def published(self, ref: TaskRef, report: Report) -> None:
         """Every file is staged."""
-        self._apply(lambda state, now: transitions.on_published(state, ref, report, now))
+        self.apply(lambda state, now: transitions.on_published(state, ref, report, now))
 
     def dropped(self, ref: TaskRef, why: str) -> None:
         """The scheduler refuses the attempt: it is stale."""
-        self._apply(lambda state, _now: transitions.on_dropped(state, ref, why))
+        self.apply(lambda state, _now: transitions.on_dropped(state, ref, why))
 
     # --- what the main loop asks for
 
@@ -245,23 +169,23 @@ class Agent:
 
     def tick(self) -> None:
         """Time has passed."""
-        self._apply(transitions.on_tick)
+        self.apply(transitions.on_tick)
 
     def block(self, why: str) -> None:
         """Ask for no work while `why` is not empty."""
         if why != self.state.blocked:
             _log.warning("blocked" if why else "unblocked", reason=why)
-            self._apply(lambda state, _now: transitions.on_blocked(state, why))
+            self.apply(lambda state, _now: transitions.on_blocked(state, why))
 
     def leave(self, drain_s: float, why: str = "") -> None:
         """Finish what runs within `drain_s`, then go; `why` is for the scheduler."""
         _log.info("leaving", worker=self._worker, drain_s=drain_s, reason=why)
-        self._apply(lambda state, now: transitions.on_leave(state, now, drain_s, why))
+        self.apply(lambda state, now: transitions.on_leave(state, now, drain_s, why))
 
     def stop(self) -> None:
         """Hand everything back and go at once."""
         _log.info("stopping", worker=self._worker)
-        self._apply(transitions.on_stop)
+        self.apply(transitions.on_stop)
 
     def gone(self) -> bool:
         """Is nothing left to do or to say?"""
@@ -278,77 +202,25 @@ class Agent:
 
     # --- obeying
 
-    def _apply(self, decide: Callable[[AgentState, float], Step]) -> None:
+    def apply(self, decide: Decide) -> None:
         """One transition, its quick actions under the lock, the slow ones after it."""
         slow: list[Forget] = []
         with self.changed:
-            step = decide(self._state, self._parts.clock.monotonic())
-            self._state = step.state
-            pending = list(step.actions)
+            pending = self._decide(decide)
             while pending:
                 action = pending.pop(0)
                 if isinstance(action, Forget):
                     slow.append(action)
-                else:
-                    pending.extend(self._obey(action))
+                elif (follows := self.hands.obey(action, self._state)) is not None:
+                    pending += self._decide(follows)
             self.changed.notify_all()
             over = finished(self._state)
         for forget in slow:
-            _log.info("attempt_over", task=forget.ref.task, attempt=forget.ref.attempt, reason=forget.why)
-            self._clean_up(forget.ref)
+            self.hands.forget(forget)
         if over:
             self._parts.inbox.put(Command.WAKE)
 
-    def _obey(self, action: Action) -> tuple[Action, ...]:
-        """Carry out one quick action; returns what follows from it."""
-        match action:
-            case Accept(lease):
-                self._parts.journal.taken(lease)
-                if self._parts.wiper is not None:
-                    self._parts.wiper.taken(lease, self._parts.clock.monotonic())
-                if fetches(lease):
-                    self.fetch_queue.put(lease)
-            case Start(lease, slot):
-                self._parts.journal.started(ref_of(lease))
-                self._slots[slot].start(lease)
-            case Interrupt(ref, halt, keep):
-                self._interrupt(ref, halt, keep=keep)
-            case Publish():
-                return self._publish(action)
-            case Abandon(ref):
-                _log.error("slot_stuck", task=ref.task, attempt=ref.attempt, advice="restart this worker")
-            case Forget():
-                return ()
-        return ()
-
-    def _publish(self, action: Publish) -> tuple[Action, ...]:
-        """Through the upload threads, unless there is nothing but a report."""
-        work = Finished(action.lease, action.report, action.files)
-        stream = self._parts.logs.get(work.ref)
-        if work.files or (stream is not None and not stream.empty):
-            self.deliveries.submit(work)
-            return ()
-        self.deliveries.remember(work)
-        step = transitions.on_published(self._state, work.ref, work.report, self._parts.clock.monotonic())
+    def _decide(self, decide: Decide) -> list[Action]:
+        step = decide(self._state, self._parts.clock.monotonic())
         self._state = step.state
-        return step.actions
-
-    def _interrupt(self, ref: TaskRef, halt: Halt, *, keep: bool) -> None:
-        _log.info("task_interrupted", task=ref.task, attempt=ref.attempt, reason=halt.value, keep=keep)
-        for slot, other in self._state.busy.items():
-            if other == ref:
-                self._slots[slot].interrupt(ref, keep=keep)
-
-    def _clean_up(self, ref: TaskRef) -> None:
-        self.deliveries.forget(ref)
-        self._parts.logs.close(ref)
-        self._parts.progress.drop(ref)
-        self._parts.scratch.clear(ref)
-        self._parts.journal.over(ref)
-
-
-def _epitaph(left: Leftover) -> Report:
-    """What became of a lease of the former life. A task that may have brought the worker down is a loss that counts."""
-    if not left.started:
-        return returned(left.lease, "preempted", "Handed back: the worker was restarted before the task began.")
-    return failure(left.lease, "lost", "The worker died or was killed while the task ran, and was started again.")
+        return list(step.actions)

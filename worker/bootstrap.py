@@ -15,18 +15,22 @@ from dataclasses import dataclass
 
 from scheduler.protocol.workers import WorkerHello
 from worker import identity as identities
-from worker.agent import Agent, Command, Inbox, Parts
+from worker.agent import Agent
+from worker.answers import CallFailed, Unreachable
 from worker.archive import extract
 from worker.backoff import Backoff
 from worker.cache import ResourceCache
-from worker.client import CallFailed, SchedulerClient, Unreachable
+from worker.client import SchedulerClient
 from worker.clock import Clock, SystemClock
 from worker.cloud.notices import SIGNALLED, Notice
 from worker.credentials import Renewal, WrongPin, save_certificate
+from worker.former_life import take_up
+from worker.hands import Hands
 from worker.identity import Identity, NotJoined
 from worker.journal import Journal
 from worker.locks import DataFolderBusy, lock_data_folder
 from worker.logs import LogLimits, LogShipper
+from worker.parts import Command, Inbox, Parts
 from worker.pictures import PictureBoard
 from worker.probe import probe
 from worker.runners.registry import RunnerRegistry, UnknownRenderer
@@ -95,7 +99,7 @@ def work(settings: WorkerSettings, inbox: Inbox, *, clock: Clock, registry: Runn
     identity = identify(basis)
     if identity is None:
         return EXIT_OK
-    basis.client.token = identity.token
+    basis.client.connections.token = identity.token
     Renewal(settings, basis.client, identity.worker, clock.now).begin()
     supervisor = assemble(basis, identity)
     _warm_up(supervisor, basis)
@@ -136,7 +140,7 @@ def join(basis: Basis) -> Identity:
     if not settings.join:
         raise NotJoined(identities.no_code_message(settings))
     try:
-        basis.client.learn_authority()
+        basis.client.connections.learn_authority()
         welcome = basis.client.join(basis.hello)
     except Unreachable:
         raise
@@ -161,7 +165,7 @@ def assemble(basis: Basis, identity: Identity) -> Supervisor:
     scratch.sweep()
     logs = LogShipper(client, LogLimits.of(settings))
     cache = ResourceCache(
-        settings.cache / "resources", bytes_max=settings.cache_max_bytes, download=client.download, extract=extract
+        settings.cache / "resources", bytes_max=settings.cache_max_bytes, download=client.transfers.get, extract=extract
     )
     wiper = Wiper(settings.wipe_after_s) if settings.wipe_after_s else None
     parts = Parts(clock, basis.inbox, scratch, journal, basis.registry, cache, logs, ProgressBoard(), wiper)
@@ -171,8 +175,8 @@ def assemble(basis: Basis, identity: Identity) -> Supervisor:
     bench = Bench(basis.registry, cache, scratch, logs, parts.progress, pictures, clock, threads)
     slots = {number: Slot(number, bench, agent) for number in range(settings.slots)}
     deliveries = Deliveries(settings, agent, client=client, spool=basis.spool, logs=logs, clock=clock, rng=basis.rng)
-    agent.attach(slots, deliveries)
-    agent.adopt(basis.spool.all(), journal.leftovers())
+    agent.attach(Hands(parts, slots, deliveries))
+    take_up(agent, deliveries, logs, kept=basis.spool.all(), leftovers=journal.leftovers())
     session = Session(settings, agent, client=client, clock=clock, rng=basis.rng, next_sync_s=identity.renew_s)
     staff = Staff(agent, session, deliveries, slots, basis.spool, client, pictures, rejoin=lambda: join(basis))
     return Supervisor(settings, parts, staff)

@@ -68,7 +68,7 @@ class DirectStore:
         sent = {"Content-Length": str(path.stat().st_size), **headers}
         with path.open("rb") as file:
             try:
-                response = self._open().put(url, content=_chunks(file), headers=sent)
+                response = self._open().put(url, content=chunks(file), headers=sent)
             except httpx.HTTPError as error:
                 raise StoreFailed(_shown(error)) from error
         if not response.is_success:
@@ -159,7 +159,8 @@ def write(response: httpx.Response, into: IO[bytes], offset: int) -> Iterator[in
         yield offset
 
 
-def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+def chunks(file: IO[bytes]) -> Iterator[bytes]:
+    """A file's bytes, as an upload sends them."""
     while chunk := file.read(READ_BYTES):
         yield chunk
 

@@ -12,7 +12,8 @@ from collections import deque
 from dataclasses import dataclass
 
 from scheduler.protocol.work import TaskRef
-from worker.client import CallFailed, Refused, SchedulerClient, StaleAttempt, TokenUnknown
+from worker.answers import CallFailed, Refused, StaleAttempt, TokenUnknown
+from worker.client import SchedulerClient
 from worker.settings import WorkerSettings
 from worker.telemetry import logger
 

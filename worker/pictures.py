@@ -10,7 +10,8 @@ import threading
 from collections.abc import Callable
 
 from scheduler.protocol.work import TaskRef
-from worker.client import CallFailed, SchedulerClient
+from worker.answers import CallFailed
+from worker.client import SchedulerClient
 from worker.clock import Clock
 from worker.settings import WorkerSettings
 from worker.telemetry import logger

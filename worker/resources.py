@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from scheduler.protocol.work import Lease, Scene
-from worker.cache import Entry, ResourceCache, ResourceDamaged
-from worker.client import Refused
+from worker.answers import Refused
+from worker.cache import Entry, ResourceCache
+from worker.fetching import ResourceDamaged
 from worker.runners.base import InputFile, RenderFailed
 from worker.telemetry import logger
 

@@ -21,9 +21,10 @@ import msgspec
 from scheduler.protocol.archives import UnsafeArchive
 from scheduler.protocol.bundles import UnsafeBundle
 from scheduler.protocol.work import FailureClass, Lease, TaskRef
-from worker.cache import FetchCancelled, ResourceCache, ResourceDamaged
-from worker.client import CallFailed
+from worker.answers import CallFailed
+from worker.cache import ResourceCache
 from worker.clock import Clock
+from worker.fetching import FetchCancelled, ResourceDamaged
 from worker.logs import LogShipper
 from worker.pictures import PictureBoard
 from worker.resources import prepare

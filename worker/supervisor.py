@@ -13,12 +13,14 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from worker.agent import Agent, Command, Parts
-from worker.cache import FetchCancelled
-from worker.client import CallFailed, SchedulerClient, Unreachable
+from worker.agent import Agent
+from worker.answers import CallFailed, Unreachable
+from worker.client import SchedulerClient
 from worker.cloud.notices import Notice
 from worker.cloud.watching import watchers
+from worker.fetching import FetchCancelled
 from worker.identity import Identity, NotJoined
+from worker.parts import Command, Parts
 from worker.pictures import PictureBoard
 from worker.probe import load_share
 from worker.resources import prepare
@@ -110,7 +112,7 @@ class Supervisor:
         staff = self.staff
         wiper = self._parts.wiper
         if wiper is not None:
-            self._parts.cache.wipe()  # nobody knows any more whose content it is
+            self._parts.cache.folder.wipe()  # nobody knows any more whose content it is
             self.spawn("wipe", lambda: wipe_loop(wiper, self._parts, staff.agent, staff.spool, self._closing))
         for name, loop in watchers(self._settings, self._parts.inbox.put, self._closing).items():
             self.spawn(name, loop, waited_for=False)  # one may be parked at the metadata server for a minute
@@ -198,7 +200,7 @@ class Supervisor:
             _log.error("not_joined", reason=str(error))
             self._end(EXIT_DENIED)
         else:
-            self.staff.client.token = identity.token
+            self.staff.client.connections.token = identity.token
             self.staff.agent.rename(identity.worker)
 
     def _why_blocked(self) -> str:
@@ -210,7 +212,7 @@ class Supervisor:
 
     def _fetch_loop(self) -> None:
         """Fetch ahead what waiting leases need. What fails here fails again in the slot, which reports it."""
-        while (lease := self.staff.agent.fetch_queue.get()) is not None:
+        while (lease := self._parts.to_fetch.get()) is not None:
             held = self.staff.agent.state.held.get(ref_of(lease))
             if held is None or held.phase is not Phase.QUEUED:
                 continue
@@ -252,13 +254,13 @@ class Supervisor:
         staff.pictures.close()
         for slot in staff.slots.values():
             slot.close()
-        staff.agent.fetch_queue.put(None)
+        self._parts.to_fetch.put(None)
         self._parts.registry.close()
         for thread in self._threads:
             thread.join(JOIN_THREADS_S)
         staff.agent.abandon_scratch()
         if self._parts.wiper is not None:
-            self._parts.cache.wipe()
+            self._parts.cache.folder.wipe()
         staff.client.close()
         staff.spool.close()
         self._parts.journal.close()

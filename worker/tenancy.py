@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 import threading
 
-from worker.agent import Agent, Parts
+from worker.agent import Agent
 from worker.cloud.notices import Notice, end_of_life
 from worker.cloud.pulse import Pulse, write_pulse
+from worker.parts import Parts
 from worker.settings import WorkerSettings
 from worker.spool import Spool
 from worker.telemetry import logger
@@ -106,7 +107,7 @@ def wipe_loop(wiper: Wiper, parts: Parts, agent: Agent, spool: Spool, closing: t
             continue
         for job in wipe.jobs:
             parts.registry.forget(job)
-        left = parts.cache.wipe(wipe.resources)
+        left = parts.cache.folder.wipe(wipe.resources)
         wiper.gone(wipe, left)
         parts.journal.compact()
         spool.scrub()

@@ -16,13 +16,15 @@ from typing import Protocol
 import msgspec
 
 from scheduler.protocol.work import OutputFile, Report, TaskRef
+from worker.answers import CallFailed, Refused, StaleAttempt, Unreachable
 from worker.backoff import Backoff
-from worker.client import CallFailed, Refused, SchedulerClient, StaleAttempt, Unreachable, sha256_of
+from worker.client import SchedulerClient
 from worker.clock import Clock
 from worker.logs import LogShipper
 from worker.settings import WorkerSettings
 from worker.spool import Finished, Spool, SpoolFull
 from worker.telemetry import logger
+from worker.transfers import sha256_of
 from worker.verdicts import failure
 
 ERRORS_MAX = 10
@@ -210,7 +212,7 @@ class Deliveries:
                 raise FenceReached
             sha256 = sha256_of(file.path)
             lease = finished.lease
-            self._tools.client.put_file(
+            self._tools.client.transfers.put(
                 finished.ref, lease.secret, file.path, sha256, direct=lease.direct, seal=lease.seal
             )
             size = file.path.stat().st_size

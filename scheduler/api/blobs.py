@@ -19,7 +19,7 @@ from scheduler.service.farm import Farm
 from scheduler.service.identity import Role
 from scheduler.store.blobs import is_hash
 from scheduler.store.tables import Blob
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 router = guarded("blobs")
 

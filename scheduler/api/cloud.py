@@ -13,6 +13,7 @@ from scheduler.api.bodies import json_object
 from scheduler.api.context import OnFarm, Serving, guarded, page_size, takes, tells
 from scheduler.api.requests import Reap, read
 from scheduler.api.shapes import Shape
+from scheduler.service.reaping import reap_pools
 from scheduler.service.viewing_instances import show_instances, show_launches
 
 router = guarded("cloud")
@@ -133,7 +134,7 @@ async def get_launches(farm: OnFarm, pool: PoolQuery = None, limit: LimitQuery =
 async def reap(request: Request, services: Serving) -> Response:
     """Look at every provider's list now and end what nobody wants; with `{"dry_run": true}` only say what that is."""
     wanted = read(Reap, await json_object(request, optional=True))
-    found = await services.launcher.reap(dry_run=wanted.dry_run)
+    found = await reap_pools(services.farm, services.launcher.desks, dry_run=wanted.dry_run)
     done = "would be ended" if wanted.dry_run else "are being ended"
     told = f"{len(found)} instances {done}." if found else "Nothing is to be ended: somebody wants every instance."
     return answer(found, told)

@@ -23,7 +23,7 @@ from scheduler.service.identity import Principal
 from scheduler.service.submitting import submit_job
 from scheduler.service.validating import validate_payload
 from scheduler.service.viewing_jobs import show_job
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 router = guarded("submission")
 

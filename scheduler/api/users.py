@@ -18,7 +18,7 @@ from scheduler.service.economy import Boosted, boost_job, grant_points, list_use
 from scheduler.service.farm import job_number
 from scheduler.service.idempotency import Answered, Note, make_key
 from scheduler.service.viewing import number_of_job, reading
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 router = guarded("users")
 

@@ -26,7 +26,7 @@ from scheduler.service.sites import SITES_LOOK_S
 from scheduler.settings import Settings
 from scheduler.store.store import Store
 from scheduler.store.tables import Meta
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 from scheduler.tick import Tick
 
 KEEP_HOUSE_S = 3600.0

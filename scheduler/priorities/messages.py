@@ -15,7 +15,7 @@ from scheduler.domain.outbox import MessageKind, MessageStatus
 from scheduler.priorities.outbox import due_messages, last_written
 from scheduler.store.production import Outgoing
 from scheduler.store.store import Store
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 
 class Superseded(Exception):

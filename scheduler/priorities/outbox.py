@@ -26,7 +26,7 @@ from scheduler.errors import Conflict, NotFound
 from scheduler.priorities.chains import Reference
 from scheduler.settings.tracking import ShotGridSettings, WriteBackSettings
 from scheduler.store.production import Outgoing, TrackedEntity
-from scheduler.store.writer import Query, Transaction
+from scheduler.store.transaction import Query, Transaction
 
 STATUS_FIELD = "sg_status_list"
 

@@ -17,7 +17,7 @@ from scheduler.priorities.chains import Cache, Key, link_of
 from scheduler.store.production import TrackedEntity
 from scheduler.store.store import Store
 from scheduler.store.tables import Meta
-from scheduler.store.writer import Query, Transaction
+from scheduler.store.transaction import Query, Transaction
 
 MARK = "shotgrid"
 """Key of the mark in the table `meta`."""

@@ -16,7 +16,7 @@ from scheduler.service.recording import Record
 from scheduler.service.severing import drain_row
 from scheduler.settings import PoolSettings
 from scheduler.store.instances import LaunchIntent
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 ERROR_MAX = 500
 """Characters that are kept of what went wrong."""

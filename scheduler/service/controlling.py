@@ -11,7 +11,7 @@ from scheduler.service.ledger import Ledger
 from scheduler.service.validating import frames_or_refuse
 from scheduler.store import hot
 from scheduler.store.tables import Job
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 
 async def pause_job(farm: Farm, job: int, by: str) -> None:

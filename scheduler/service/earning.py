@@ -25,7 +25,7 @@ from scheduler.service.refunding import account_of
 from scheduler.service.viewing import reading
 from scheduler.store.production import PointsEntry
 from scheduler.store.tables import Attempt, Job, Meta, Task, Worker
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 COUNTED_UNTIL = "workers.counted_until"
 """The `Meta` row with the time up to which attempts have been counted, seconds since the epoch."""

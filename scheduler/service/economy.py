@@ -34,7 +34,7 @@ from scheduler.service.viewing import find_job
 from scheduler.settings import Settings
 from scheduler.store.production import PointsAccount, PointsEntry
 from scheduler.store.tables import Token, Worker
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 
 @dataclass(frozen=True)

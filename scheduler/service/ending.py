@@ -18,7 +18,7 @@ from scheduler.protocol.work import Report
 from scheduler.service.ledger import Ledger
 from scheduler.service.suspecting import judge
 from scheduler.store import hot
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 MESSAGE_MAX = 4000
 """Characters of a failure message that are kept."""

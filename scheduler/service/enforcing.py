@@ -23,7 +23,7 @@ from scheduler.service.severing import Held, take_back
 from scheduler.service.treasury import Standing, prices, standings
 from scheduler.service.viewing import reading
 from scheduler.store.instances import BudgetAlert
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 log = structlog.get_logger()
 

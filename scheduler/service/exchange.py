@@ -17,7 +17,7 @@ from scheduler.service.ending import Fence, complete, deliver, fail, give_back, 
 from scheduler.service.ledger import Ledger
 from scheduler.service.plan import StepCard
 from scheduler.store import hot
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 FILELESS_RENDERER = "null"
 """The one renderer whose tasks make no files."""

@@ -18,7 +18,7 @@ from scheduler.service.live import Live
 from scheduler.service.site_board import SiteBoard
 from scheduler.settings import Settings
 from scheduler.store.store import Store
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 Result = TypeVar("Result")
 

@@ -29,7 +29,7 @@ from scheduler.service.judging import Record, learned, open_jobs, record, settle
 from scheduler.service.learning import Estimator
 from scheduler.service.plan import PlannedStep
 from scheduler.service.queueing import Counts, QueueBuilder, QueueReader, Running, StepCount, ordered, requests
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 NONE_ENDED = "no estimate: the job has ended"
 NONE_PAUSED = "no estimate: the job is paused"

@@ -25,7 +25,7 @@ from scheduler.service.ledger import Ledger
 from scheduler.store import hot
 from scheduler.store.sites import Handover
 from scheduler.store.tables import Attempt, Job, Task
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 KEY_BYTES = 16
 REASON_MAX = 1000

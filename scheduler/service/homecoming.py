@@ -19,7 +19,7 @@ from scheduler.protocol.work import OutputFile
 from scheduler.service.ledger import Ledger
 from scheduler.store import hot
 from scheduler.store.tables import Attempt, Job, Task
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 GIVEN_BY_SITES = "site."
 

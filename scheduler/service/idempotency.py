@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from scheduler.errors import Conflict, Refused
 from scheduler.service.farm import Farm
 from scheduler.store.tables import IdempotencyKey
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 KEY_MAX = 255
 SECRETS_MAX = 1000

@@ -19,7 +19,7 @@ from sqlmodel import col, select
 from scheduler.errors import Denied, NotFound, Refused
 from scheduler.service.farm import Farm, iso
 from scheduler.store.tables import Token
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 JOIN_ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
 """Letters and digits that cannot be mistaken for one another."""

@@ -18,7 +18,7 @@ from scheduler.domain.calibrating import Calibration, calibrate
 from scheduler.domain.forecasting import Forecast
 from scheduler.store import production
 from scheduler.store.tables import Job
-from scheduler.store.writer import Query, Transaction
+from scheduler.store.transaction import Query, Transaction
 
 JUDGED_MAX = 10_000
 """Forecasts, the latest, that a report looks at."""

@@ -20,7 +20,7 @@ from scheduler.service.handing_over import needed_blobs, open_handovers
 from scheduler.store.production import Forecast, Outgoing, PriorityOverride
 from scheduler.store.sites import Handover
 from scheduler.store.tables import Attempt, Blob, Event, Frame, IdempotencyKey, Job, JobDependency, Step, Task
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 DAY_S = 86_400.0
 BATCH_MAX = 500

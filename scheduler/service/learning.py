@@ -29,7 +29,7 @@ from scheduler.service.remembering import Finished, Kept, read, unfinished, writ
 from scheduler.settings import EstimateSettings
 from scheduler.store.store import Store
 from scheduler.store.tables import Job
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 SCENES_MAX = 20_000
 """Kinds of frames remembered in memory and in the table; those that were rendered longest ago are forgotten."""

@@ -23,7 +23,7 @@ from scheduler.service.live import LiveLease, LiveWorker
 from scheduler.service.planning import load_needs
 from scheduler.service.rationing import Rationing
 from scheduler.service.registering import leave_or_stay, worker_event
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 WAIT_MAX_S = 60.0
 """Longest that one call may wait for work."""

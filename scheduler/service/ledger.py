@@ -16,7 +16,7 @@ from scheduler.domain.states import JOB_TRANSITIONS, TERMINAL_JOBS, JobEvent, Jo
 from scheduler.priorities.outbox import Outbox
 from scheduler.service.refunding import refund_unstarted
 from scheduler.store import hot
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 _COLUMN = {
     TaskStatus.BLOCKED: 0,

@@ -12,7 +12,7 @@ from scheduler.protocol.workers import WorkerHello
 from scheduler.store.instances import CloudInstance, LaunchIntent
 from scheduler.store.renting import find_instance
 from scheduler.store.tables import Token, Worker
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 LEAVING = frozenset({InstanceStatus.DRAINING, InstanceStatus.ENDING, InstanceStatus.GONE})
 

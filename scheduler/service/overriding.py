@@ -19,7 +19,7 @@ from scheduler.service.ledger import Ledger
 from scheduler.service.viewing import find_job, reading
 from scheduler.store.production import PriorityOverride
 from scheduler.store.tables import Job
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 PRIORITY_MAX = 100
 REASON_MAX = 500

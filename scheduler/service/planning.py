@@ -21,7 +21,7 @@ from scheduler.service.moving_facts import columns
 from scheduler.service.plan import Departure, Plan, PlannedStep, StepCard
 from scheduler.settings import PoolSettings, SitePool
 from scheduler.store import hot
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 FORGET_FACTOR, FORGET_MIN = 2, 1000
 """Steps that are remembered beyond twice those in the queue, before the ones that are gone are forgotten."""

@@ -29,9 +29,9 @@ from scheduler.service.liaison import Liaison
 from scheduler.service.packing import Packed, Sender, pack
 from scheduler.service.placing import file_hash
 from scheduler.service.viewing import reading
-from scheduler.store.blobs import storage_full
+from scheduler.store.disk import storage_full
 from scheduler.store.tables import Blob, Job
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 GROWING = "site"
 """The folder, beside those of a task's attempts, in which its files grow."""

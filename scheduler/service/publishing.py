@@ -29,7 +29,7 @@ from scheduler.service.ledger import Ledger
 from scheduler.service.placing import found_on_its_way
 from scheduler.store import hot
 from scheduler.store.tables import Attempt, Blob
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 PUBLISHERS_MAX = 8
 """Attempts that are verified and placed side by side."""

@@ -10,7 +10,7 @@ from scheduler.errors import NotFound, Refused
 from scheduler.service.farm import Farm
 from scheduler.service.ledger import Ledger
 from scheduler.store.tables import Worker
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 RATING_MIN, RATING_MAX = 0.001, 1000.0
 """Ratings that can be: a vCPU a thousand times slower or faster than the reference machine's is a mistake."""

@@ -13,14 +13,9 @@ from scheduler.backends.base import Instance
 from scheduler.domain.instances import (
     WHY_PROVIDER,
     Findings,
-    Known,
-    Listed,
-    Order,
     OrderTurn,
     Patience,
-    Shown,
     Stranger,
-    compare,
     settle,
 )
 from scheduler.domain.states import (
@@ -34,22 +29,15 @@ from scheduler.domain.states import (
     may,
     step,
 )
+from scheduler.service.comparing import find, known_view, order_view
 from scheduler.service.identity import end_join_codes
 from scheduler.service.ledger import Ledger
 from scheduler.service.linking import link_worker
-from scheduler.service.severing import Held, sever
+from scheduler.service.pool_workers import WorkerState
+from scheduler.service.severing import sever
 from scheduler.store.instances import CloudInstance, LaunchIntent
 from scheduler.store.renting import load_record, rent_of
-from scheduler.store.writer import Transaction
-
-
-@dataclass(frozen=True)
-class WorkerState:
-    """What memory knows of a worker on an instance: the leases that it holds, and how long it has been silent."""
-
-    held: Sequence[Held] = ()
-    silent_s: float = 0.0
-    drained: bool = False
+from scheduler.store.transaction import Transaction
 
 
 @dataclass(frozen=True)
@@ -81,12 +69,6 @@ class Record:
         self.strangers: list[Stranger] = []
         self.severed: list[str] = []
 
-    # ---- Views -------------------------------------------------------------------------------------------------------
-
-    def views(self) -> dict[str, Known]:
-        """The instances as the domain sees them."""
-        return {row.id: known_view(row, self._around.workers) for row in self.rows.values()}
-
     # ---- What the provider's list says -------------------------------------------------------------------------------
 
     def take_list(self, at_s: float) -> None:
@@ -95,17 +77,16 @@ class Record:
         `strangers` are then those that were left alone because the pool's settings say so; the machines of `severed`
         workers are gone.
         """
-        views = self.views()
-        orders = {order.id: order_view(order) for order in self.orders.values()}
-        listed = [listed_view(one) for one in self._listed.values()]
-        found = compare(at_s, orders, views, listed, self._around.patience)
+        around, listed = self._around, self._listed.values()
+        orders, rows = self.orders.values(), self.rows.values()
+        found = find(at_s, orders, rows, listed, workers=around.workers, patience=around.patience)
         self._mark(found, at_s)
         for one in found.adopted:
             self.adopt(self._listed[one.id], at_s)
             self.rows[one.id].seen_at = at_s
         for turn in found.turns:
             self.turn(self.rows[turn.id], turn.event, turn.reason, turn.at_s)
-        if not self._around.patience.reap:
+        if not around.patience.reap:
             self.strangers = found.strangers
             return
         for stranger in found.strangers:
@@ -125,23 +106,16 @@ class Record:
         if one.id in self.rows:
             return
         asked_s = order.asked_at if order.asked_at is not None else order.created_at
-        row = CloudInstance(
-            pool=self.pool,
-            id=one.id,
+        dearest = order.price_usd_per_hour
+        row = self._add(
+            one,
             intent=order.id,
-            label=one.intent,
             status=InstanceStatus.STARTING.value,
-            machine=one.machine,
-            place=one.place,
-            address=one.address,
-            price_usd_per_hour=min(
-                order.price_usd_per_hour, self._around.prices.get(one.machine, order.price_usd_per_hour)
-            ),
+            price_usd_per_hour=min(dearest, self._around.prices.get(one.machine, dearest)),
             billing_s=order.billing_s,
             life_s=order.life_s,
             launched_at=min(max(one.launched_at_s, asked_s), at_s),
         )
-        self._add(row)
         link_worker(self._tx, row)
         self._event("instance.started", row)
         if order.status == IntentStatus.ENDING:
@@ -150,30 +124,33 @@ class Record:
     def _take_in(self, stranger: Stranger) -> None:
         """A stranger comes into the record only to be ended; what it costs is the farm's."""
         one, around = self._listed[stranger.id], self._around
-        price = around.prices.get(one.machine, around.price_usd_per_hour)
-        row = CloudInstance(
-            pool=self.pool,
-            id=one.id,
-            label=one.intent,
+        row = self._add(
+            one,
             status=InstanceStatus.ENDING.value,
             reason=stranger.reason,
-            machine=one.machine,
-            place=one.place,
-            address=one.address,
-            price_usd_per_hour=price,
+            price_usd_per_hour=around.prices.get(one.machine, around.price_usd_per_hour),
             billing_s=around.billing_s,
             life_s=around.life_s,
             launched_at=min(one.launched_at_s, self._ledger.now_s),
             seen_at=self._ledger.now_s,
         )
-        self._add(row)
         self._event("instance.stranger", row, reason=stranger.reason)
 
-    def _add(self, row: CloudInstance) -> None:
+    def _add(self, one: Instance, **columns: Any) -> CloudInstance:
+        row = CloudInstance(
+            pool=self.pool,
+            id=one.id,
+            label=one.intent,
+            machine=one.machine,
+            place=one.place,
+            address=one.address,
+            **columns,
+        )
         self._tx.session.add(row)
         self._tx.session.flush()
         self.rows[row.id] = row
         self._touched.add(row.intent)
+        return row
 
     # ---- Moving on ---------------------------------------------------------------------------------------------------
 
@@ -210,7 +187,7 @@ class Record:
         for order in list(self.orders.values()):
             # What appears may be seen to be complete, and even to be gone again, at once.
             while order.status not in TERMINAL_INTENTS:
-                views = self.views().values()
+                views = [known_view(row, self._around.workers) for row in self.rows.values()]
                 found = settle(at_s, order_view(order), views, self._around.patience, listed=listed)
                 if found is None:
                     break
@@ -271,31 +248,3 @@ class Record:
         self._ledger.event(
             self._tx, kind, worker=worker, pool=self.pool, instance=row.id, intent=row.intent or row.label, **data
         )
-
-
-def order_view(row: LaunchIntent) -> Order:
-    """An intent as the domain sees it."""
-    return Order(row.id, IntentStatus(row.status), row.count, row.expected, row.settled, row.created_at, row.lookup_at)
-
-
-def known_view(row: CloudInstance, workers: Mapping[str, WorkerState]) -> Known:
-    """An instance as the domain sees it."""
-    worker = workers.get(row.worker) if row.worker else None
-    return Known(
-        row.id,
-        row.intent,
-        InstanceStatus(row.status),
-        row.launched_at,
-        row.life_s,
-        running_at_s=row.running_at,
-        missing_since_s=row.missing_since,
-        worker=row.worker,
-        seen=row.seen_at is not None,
-        idle=worker is None or (worker.drained and not worker.held),
-        silent_s=worker.silent_s if worker is not None else None,
-    )
-
-
-def listed_view(one: Instance) -> Listed:
-    """An entry of the provider's list as the domain sees it."""
-    return Listed(one.id, one.intent, Shown(one.state.value), one.launched_at_s)

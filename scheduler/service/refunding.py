@@ -10,7 +10,7 @@ from sqlmodel import col, select
 from scheduler.domain.economy import BookingKind, put_in, refunds
 from scheduler.store.production import PointsAccount, PointsEntry
 from scheduler.store.tables import Job
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 
 def refund_unstarted(tx: Transaction, job: int, now_s: float) -> dict[str, float]:

@@ -18,7 +18,7 @@ from scheduler.service.live import LiveWorker
 from scheduler.service.preparing import pools_or_refuse
 from scheduler.service.rating import rating_of
 from scheduler.store.tables import Token, Worker
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 
 async def register_worker(farm: Farm, identity: Identity, hello: WorkerHello) -> WorkerWelcome:

@@ -17,7 +17,7 @@ from scheduler.domain.estimating import FrameKey
 from scheduler.domain.states import AttemptStatus, JobStatus
 from scheduler.store.production import FrameTimes
 from scheduler.store.tables import Attempt, Job, Step, Task, Worker
-from scheduler.store.writer import Query, Transaction
+from scheduler.store.transaction import Query, Transaction
 
 _REMEMBER = Query(
     """

@@ -5,7 +5,6 @@ What an intent may yet bring counts as starting, so that nothing is ordered twic
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 from sqlmodel import Session
@@ -13,14 +12,14 @@ from sqlmodel import Session
 from scheduler.backends.base import Offer
 from scheduler.domain.budgeting import EVERYBODY, Rent
 from scheduler.domain.scaling import InstanceView, Phase, Scaling
-from scheduler.domain.states import TERMINAL_INTENTS, InstanceStatus
+from scheduler.domain.states import InstanceStatus
 from scheduler.routing.machines import Machine
 from scheduler.service.farm import Farm
 from scheduler.service.launching import Applied, Launcher
 from scheduler.service.scaling_ground import RentedPool
 from scheduler.service.treasury import attempts_spent, rooms
 from scheduler.service.viewing import reading
-from scheduler.store.renting import load_record
+from scheduler.store.renting import load_record, still_coming
 
 PHASES = {
     InstanceStatus.STARTING: Phase.STARTING,
@@ -43,7 +42,7 @@ class RentedPools:
             return None
         terms, settings = desk.terms, self._farm.settings
         if terms.at_s is None or not terms.offers:
-            if self._farm.clock.monotonic() >= desk.not_before_s:
+            if not desk.provider.resting():
                 self._launcher.wake(pool)
             return None
         price, life_s = terms.price_usd_per_hour, desk.settings.life_s
@@ -81,13 +80,12 @@ def smallest(pool: str, offers: Sequence[Offer]) -> Machine:
 
 def _instances(session: Session, pool: str) -> list[InstanceView]:
     orders, rows = load_record(session, pool)
-    seen = Counter(row.intent for row in rows.values())
     found = [
         InstanceView(row.id, phase, row.launched_at, worker=row.worker)
         for row in rows.values()
         if (phase := PHASES.get(InstanceStatus(row.status))) is not None
     ]
-    for order in orders.values():
-        coming = 0 if order.status in TERMINAL_INTENTS else order.expected - seen[order.id]
-        found += [InstanceView(f"{order.id}/{n}", Phase.STARTING, order.created_at) for n in range(coming)]
+    for intent, coming in still_coming(orders, rows).items():
+        at_s = orders[intent].created_at
+        found += [InstanceView(f"{intent}/{n}", Phase.STARTING, at_s) for n in range(coming)]
     return found

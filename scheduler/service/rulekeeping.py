@@ -21,7 +21,7 @@ from scheduler.routing.vocabulary import Names
 from scheduler.service.farm import Farm, iso
 from scheduler.service.ledger import Ledger
 from scheduler.store.production import RuleSet
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 BESIDE_RULES = ("version", "note", "author", "created_at", "syntax", "troubles")
 """Keys of what `GET /rules` answers; they may come back with the rules, so that it can be edited and put."""

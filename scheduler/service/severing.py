@@ -17,7 +17,7 @@ from scheduler.service.live import Live
 from scheduler.service.registering import worker_event
 from scheduler.store import hot
 from scheduler.store.tables import Token, Worker
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 
 class Held(NamedTuple):

@@ -23,7 +23,7 @@ from scheduler.service.site_board import Refusal, SiteNote
 from scheduler.service.viewing import reading
 from scheduler.settings import SitePool
 from scheduler.store.sites import Handover
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 SITES_LOOK_S = 0.5
 """How often it is looked whether a round is due; the rounds themselves have an interval of their own (`poll_s`)."""

@@ -21,7 +21,8 @@ from scheduler.errors import NotFound, Refused, StaleAttempt
 from scheduler.objects.port import Announced, Signed
 from scheduler.protocol.names import is_file_name
 from scheduler.service.farm import Farm
-from scheduler.store.blobs import Incoming, explain_disk, receive, too_large
+from scheduler.store.blobs import Incoming, receive, too_large
+from scheduler.store.disk import explain_disk
 from scheduler.store.frames import staging_key
 from scheduler.store.tables import Attempt, Task
 

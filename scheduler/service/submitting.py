@@ -20,9 +20,9 @@ from scheduler.service.ledger import Ledger
 from scheduler.service.preparing import PreparedJob, pools_or_refuse, prepare_job
 from scheduler.service.wishing import wish_new_job
 from scheduler.store import hot
-from scheduler.store.blobs import storage_full
+from scheduler.store.disk import storage_full
 from scheduler.store.tables import Blob, Job, JobDependency, Step
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 BLOBS_AT_ONCE = 500
 """Blobs named in one statement."""

@@ -6,7 +6,7 @@ from scheduler.domain.retrying import FailureClass, WorkerRecord, judge_worker
 from scheduler.domain.states import WORKER_TRANSITIONS, WorkerEvent, WorkerStatus, may, step
 from scheduler.service.ledger import Ledger
 from scheduler.store import hot
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 
 def judge(

@@ -89,7 +89,7 @@ def _worker_status(farm: Farm, worker: str | None) -> str | None:
 
 
 def _desk_view(desk: PoolDesk) -> dict[str, Any]:
-    trouble, terms = desk.trouble, desk.terms
+    trouble, terms = desk.provider.trouble, desk.terms
     return {
         "pool": desk.pool,
         "backend": desk.settings.backend,

@@ -18,7 +18,7 @@ from scheduler.priorities.syncing import Tracker
 from scheduler.service.farm import Farm, iso
 from scheduler.service.ledger import Ledger
 from scheduler.store.tables import Job
-from scheduler.store.writer import Query, Transaction
+from scheduler.store.transaction import Query, Transaction
 
 HELD_BY_TRACKING = "tracking"
 

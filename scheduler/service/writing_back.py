@@ -11,7 +11,7 @@ from scheduler.service.farm import Farm, iso
 from scheduler.service.ledger import Ledger
 from scheduler.service.viewing import reading
 from scheduler.store.production import Outgoing
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 Action = Literal["retry", "drop"]
 

@@ -1,5 +1,7 @@
 """One frozen settings object for the whole scheduler: what can be set (`sections`), and where it is read from."""
 
+from scheduler.settings.cloud_pools import AwsPool, GcePool
+from scheduler.settings.cluster_pools import OpencuePool, SlurmPool
 from scheduler.settings.loading import (
     LoadedSettings,
     given_keys,
@@ -8,16 +10,8 @@ from scheduler.settings.loading import (
     value_at,
     workers_environment,
 )
-from scheduler.settings.pools import (
-    AwsPool,
-    GcePool,
-    Machine,
-    OnpremPool,
-    OpencuePool,
-    PoolSettings,
-    SitePool,
-    SlurmPool,
-)
+from scheduler.settings.onprem_pools import Machine, OnpremPool
+from scheduler.settings.pool import PoolSettings
 from scheduler.settings.sections import (
     BudgetSettings,
     EconomySettings,
@@ -29,6 +23,7 @@ from scheduler.settings.sections import (
     ServerSettings,
     Settings,
 )
+from scheduler.settings.site_pools import SitePool
 from scheduler.settings.storage import StorageSettings
 from scheduler.settings.tracking import ShotGridSettings
 

@@ -16,10 +16,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import BinaryIO
 
-from scheduler.errors import Refused, Unavailable
+from scheduler.errors import Refused
 from scheduler.objects.opening import Storage
 from scheduler.objects.port import Signed
-from scheduler.store.writer import explain_storage
+from scheduler.store.disk import explain_disk, storage_full
 
 HASH = re.compile(r"^[0-9a-f]{64}$")
 CHUNK_BYTES = 1 << 20
@@ -93,21 +93,6 @@ def too_large(size_max: int) -> Refused:
         code="body_too_large",
         hint="Ask the farm's admin to raise the limit, or send less.",
     )
-
-
-def storage_full() -> Unavailable:
-    """The error for a disk that is (nearly) full."""
-    return Unavailable(
-        "The farm's disk is full; nothing was stored.",
-        code="storage_full",
-        hint="Tell the farm's admin; workers keep their results and try again.",
-    )
-
-
-def explain_disk(error: OSError) -> BaseException:
-    """A failed write in words."""
-    explained = explain_storage(error)
-    return explained if explained is not error else storage_full() if error.errno in (28, 122) else error
 
 
 class BlobStore:

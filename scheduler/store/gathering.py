@@ -15,7 +15,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from scheduler.store.writer import Change, Transaction, Writer
+from scheduler.store.transaction import Transaction
+from scheduler.store.writer import Change, Writer
 
 Result = TypeVar("Result")
 

@@ -5,7 +5,7 @@ They are few on purpose: whoever wants to know how a task is taken, ended or fen
 
 from __future__ import annotations
 
-from scheduler.store.writer import Query
+from scheduler.store.transaction import Query
 
 # The core of the farm: the next ready tasks of one step, in their order. A task that failed on this worker, or that
 # must wait, is passed over; the job is asked once more, for it may have been paused since the plan was made. Cost does

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -88,6 +89,16 @@ def load_record(
         .order_by(col(CloudInstance.launched_at), col(CloudInstance.id))
     ).all()
     return {order.id: order for order in orders}, {row.id: row for row in rows}
+
+
+def still_coming(orders: Mapping[str, LaunchIntent], rows: Mapping[str, CloudInstance]) -> dict[str, int]:
+    """How many instances each intent of a loaded record may yet bring; those that bring no more are left out."""
+    seen = Counter(row.intent for row in rows.values())
+    return {
+        order.id: order.expected - seen[order.id]
+        for order in orders.values()
+        if order.status not in TERMINAL_INTENTS and order.expected > seen[order.id]
+    }
 
 
 def still_there() -> Any:

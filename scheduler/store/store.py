@@ -17,7 +17,8 @@ from scheduler.store.engine import ActiveLock, database_url, open_engine, readin
 from scheduler.store.frames import FrameStore
 from scheduler.store.gathering import Gathering
 from scheduler.store.migrating import migrate
-from scheduler.store.writer import Transaction, Writer
+from scheduler.store.transaction import Transaction
+from scheduler.store.writer import Writer
 
 Result = TypeVar("Result")
 

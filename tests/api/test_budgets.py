@@ -8,7 +8,7 @@ from sqlmodel import func, select
 
 from scheduler.settings import AwsPool, BudgetSettings
 from scheduler.store.tables import Attempt, Job, Task, Worker
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 HOUR_S = 3600.0
 DAY_S = 24 * HOUR_S

@@ -17,7 +17,8 @@ from store_bench import Bench
 from scheduler.protocol.sealed import SEGMENT_BYTES
 from scheduler.protocol.work import DIRECT_HEADER, SEAL_HEADER, Lease, TaskRef
 from scheduler.store.frames import staging_key
-from worker.client import SchedulerClient, StaleAttempt
+from worker.answers import StaleAttempt
+from worker.client import SchedulerClient
 from worker.direct import SKIPPED, DirectStore, StoreFailed
 from worker.settings import WorkerSettings
 
@@ -62,7 +63,7 @@ def leased(farm: ServedFarm) -> Lease:
 def fetched(client: SchedulerClient, offset: int = 0) -> bytes:
     into = io.BytesIO(DATA[:offset])
     into.seek(0, io.SEEK_END)
-    for _written in client.download(DIGEST, into, offset):
+    for _written in client.transfers.get(DIGEST, into, offset):
         pass
     return into.getvalue()
 
@@ -122,7 +123,7 @@ def test_a_worker_puts_into_the_store_and_the_scheduler_publishes(farm: ServedFa
     file.write_bytes(DATA)
     ref = TaskRef(lease.task, lease.attempt)
 
-    with_worker(farm, lambda client: client.put_file(ref, lease.secret, file, DIGEST, direct=lease.direct))
+    with_worker(farm, lambda client: client.transfers.put(ref, lease.secret, file, DIGEST, direct=lease.direct))
 
     assert farm.store.storage.objects.size(staging_key(lease.task, lease.attempt, file.name)) == len(DATA)
     assert not farm.store.folders.attempt(lease.task, lease.attempt).exists()
@@ -161,7 +162,7 @@ def test_what_a_worker_puts_into_a_sealed_store_is_sealed_and_published(
 
     with_worker(
         sealed_farm,
-        lambda client: client.put_file(ref, lease.secret, file, DIGEST, direct=lease.direct, seal=lease.seal),
+        lambda client: client.transfers.put(ref, lease.secret, file, DIGEST, direct=lease.direct, seal=lease.seal),
     )
 
     with bench.store.open(staging_key(lease.task, lease.attempt, file.name)) as raw:
@@ -178,7 +179,7 @@ def test_what_was_not_sealed_by_the_worker_is_no_frame(sealed_farm: ServedFarm, 
     lease, file = leased(sealed_farm), tmp_path / "0007.png"
     file.write_bytes(DATA)
     ref = TaskRef(lease.task, lease.attempt)
-    with_worker(sealed_farm, lambda client: client.put_file(ref, lease.secret, file, DIGEST, direct=True, seal=""))
+    with_worker(sealed_farm, lambda client: client.transfers.put(ref, lease.secret, file, DIGEST, direct=True, seal=""))
     report = sealed_farm.finished(lease, DATA)
     sealed_farm.data("POST", f"/workers/{sealed_farm.worker}/sync", "worker", json={"reports": [_plain(report)]})
     sealed_farm.run(sealed_farm.publisher.settled())
@@ -195,7 +196,7 @@ def test_who_has_no_lease_gets_no_url(farm: ServedFarm, tmp_path: Path) -> None:
     ref = TaskRef(lease.task, lease.attempt)
 
     with pytest.raises(StaleAttempt):
-        with_worker(farm, lambda client: client.put_file(ref, "stolen", file, DIGEST, direct=True))
+        with_worker(farm, lambda client: client.transfers.put(ref, "stolen", file, DIGEST, direct=True))
     path = f"/attempts/{lease.task}.{lease.attempt}/files/a.png/url"
     held, body = {"X-Lease-Secret": lease.secret}, {"size": 3, "hash": DIGEST}
     for role, wanted in (("none", 401), ("user", 403), ("admin", 403), ("worker", 200)):
@@ -211,7 +212,7 @@ def test_where_nothing_is_signed_the_scheduler_takes_it(farm: ServedFarm, tmp_pa
     file.write_bytes(DATA)
     ref = TaskRef(lease.task, lease.attempt)
 
-    with_worker(farm, lambda client: client.put_file(ref, lease.secret, file, DIGEST, direct=True))
+    with_worker(farm, lambda client: client.transfers.put(ref, lease.secret, file, DIGEST, direct=True))
 
     assert [path.name for path in farm.store.folders.attempt(lease.task, lease.attempt).iterdir()] == ["0007.png"]
     assert with_worker(farm, fetched) == DATA
@@ -236,7 +237,7 @@ def test_a_store_that_a_worker_cannot_reach_is_passed_by(
     def play(client: SchedulerClient) -> None:
         for _time in range(SKIPPED + 1):
             assert fetched(client) == DATA
-        client.put_file(ref, lease.secret, file, DIGEST, direct=True)
+        client.transfers.put(ref, lease.secret, file, DIGEST, direct=True)
 
     with_worker(farm, play)
 

@@ -20,6 +20,7 @@ BANNED_TEXT = {
 
 COMMITTERS = {
     "scheduler/store/writer.py": "the one writer",
+    "scheduler/store/transaction.py": "what the writer runs changes in",
     "scheduler/store/migrations/env.py": "Alembic, before anything serves",
 }
 """Files of the scheduler that may end a transaction."""

@@ -11,7 +11,7 @@ from fake_amazon import REGION, amazon
 from fake_google import FakeGoogle
 from typer.testing import Result
 
-from scheduler.settings.pools import AwsPool, GcePool
+from scheduler.settings import AwsPool, GcePool
 
 Run = Callable[..., Result]
 GCE = ("gce", "--project", "show-1", "--zone", "europe-west1-b", "--farm", "studio")

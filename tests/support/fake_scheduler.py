@@ -108,6 +108,10 @@ class FakeScheduler:
             self.changed.notify_all()
         return TaskRef(task, attempt)
 
+    def script(self, task: int, attempt: int = 1, *, lease: dict[str, Any] | None = None, **script: Any) -> TaskRef:
+        """Queue a task for the scripted runner, which does as it is told."""
+        return self.add(task, attempt=attempt, renderer="scripted", settings=script, **(lease or {}))
+
     def cancel(self, ref: TaskRef) -> None:
         """Tell the worker to stop it, and take no more of it."""
         with self.changed:

@@ -11,11 +11,11 @@ from typing import Any, Self, cast
 from fake_scheduler import JOIN_CODE, FakeScheduler
 from scripted_runner import ScriptedRunner, scripted_registry
 
-from worker.agent import Command, Inbox
 from worker.bootstrap import Basis, assemble, identify
 from worker.client import SchedulerClient
 from worker.clock import Clock, SystemClock
 from worker.identity import introduction
+from worker.parts import Command, Inbox
 from worker.probe import probe
 from worker.settings import WorkerSettings
 from worker.spool import Spool
@@ -66,7 +66,7 @@ class WorkerRig:
         )
         identity = identify(basis)
         assert identity is not None
-        basis.client.token = identity.token
+        basis.client.connections.token = identity.token
         self.supervisor: Supervisor = assemble(basis, identity)
         self.agent = self.supervisor.staff.agent
         self._thread = threading.Thread(target=self._run, daemon=True)

@@ -14,8 +14,9 @@ from typing import IO
 import pytest
 
 from scheduler.protocol.bundles import UnsafeBundle
-from worker.cache import Entry, FetchCancelled, ResourceCache, ResourceDamaged
-from worker.client import Unreachable
+from worker.answers import Unreachable
+from worker.cache import Entry, ResourceCache
+from worker.fetching import FetchCancelled, ResourceDamaged
 
 NEVER = threading.Event()
 
@@ -187,14 +188,14 @@ def test_the_least_recently_used_goes_first_and_what_is_in_use_stays(tmp_path: P
     held = cache.file(sha(blobs[0]), "a", NEVER)
     for blob in blobs[1:]:
         cache.file(sha(blob), "a", NEVER).release()
-    cache.trim()
+    cache.folder.trim()
     assert held.path.read_bytes() == blobs[0], "the oldest, but in use"
-    assert cache.recent() == [sha(blobs[3]), sha(blobs[0])]
+    assert cache.folder.recent() == [sha(blobs[3]), sha(blobs[0])]
     held.release()
     held.release()
     cache.file(sha(blobs[1]), "a", NEVER).release()
-    cache.trim()
-    assert sha(blobs[0]) not in cache.recent()
+    cache.folder.trim()
+    assert sha(blobs[0]) not in cache.folder.recent()
     assert not list((tmp_path / "cache" / "gone").iterdir())
 
 
@@ -205,7 +206,7 @@ def test_eviction_in_another_process_respects_what_is_in_use_here(tmp_path: Path
     program = (
         "import sys; from pathlib import Path; from worker.cache import ResourceCache\n"
         "none = lambda *given: iter(())\n"
-        "print(ResourceCache(Path(sys.argv[1]), bytes_max=1, download=none, extract=none).trim())"
+        "print(ResourceCache(Path(sys.argv[1]), bytes_max=1, download=none, extract=none).folder.trim())"
     )
 
     def trim_elsewhere() -> str:
@@ -242,7 +243,7 @@ def test_a_bundle_outlives_the_eviction_of_its_files(tmp_path: Path) -> None:
     cache = make(tmp_path, Storage(manifest, b"s" * 6000, b"t" * 6000), bytes_max=7000)
     held = cache.bundle(sha(manifest), NEVER)
     cache.file(sha(b"t" * 6000), "t", NEVER).release()
-    cache.trim()
+    cache.folder.trim()
 
     assert (held.path.parent / "tree" / "scene").read_bytes() == b"s" * 6000
 

@@ -14,18 +14,18 @@ from fake_scheduler import FakeScheduler
 from worker_rig import quick_settings
 
 from scheduler.protocol.work import SyncRequest, TaskRef
-from worker.client import (
+from worker.answers import (
     CallFailed,
     Refused,
-    SchedulerClient,
     StaleAttempt,
     StorageFull,
     TokenUnknown,
     Unreachable,
     WorkerUnknown,
-    sha256_of,
 )
+from worker.client import SchedulerClient
 from worker.settings import WorkerSettings
+from worker.transfers import sha256_of
 
 REF = TaskRef(1, 1)
 
@@ -121,10 +121,10 @@ def test_files_of_any_name_and_size_arrive_whole(tmp_path: Path) -> None:
         client = SchedulerClient(quick_settings(fake, tmp_path), fake.token)
         for name, data in (("empty.png", b""), ("big.exr", bytes(range(256)) * 5000), ("a b.png", b"x")):
             (tmp_path / name).write_bytes(data)
-            client.put_file(REF, "s", tmp_path / name, sha256_of(tmp_path / name))
+            client.transfers.put(REF, "s", tmp_path / name, sha256_of(tmp_path / name))
         assert {len(data) for data in fake.seen.files.values()} == {0, 1, 1_280_000}
         with pytest.raises(Refused, match="damaged"):
-            client.put_file(REF, "s", tmp_path / "big.exr", "0" * 64)
+            client.transfers.put(REF, "s", tmp_path / "big.exr", "0" * 64)
         client.close()
 
 
@@ -135,10 +135,10 @@ def test_a_server_without_ranges_is_read_from_the_start() -> None:
         into = io.BytesIO()
         fake.cut_downloads_at = 4
         with pytest.raises(Unreachable):
-            list(client.download("ab", into, 0))
+            list(client.transfers.get("ab", into, 0))
         assert into.getvalue() == b"0123"
-        assert list(client.download("ab", into, 4))[-1] == 10
+        assert list(client.transfers.get("ab", into, 4))[-1] == 10
         assert into.getvalue() == b"0123456789"
         assert [asked for _, asked in fake.seen.downloads] == ["", "bytes=4-"]
         with pytest.raises(Refused):
-            list(client.download("cd", into, 0))
+            list(client.transfers.get("cd", into, 0))

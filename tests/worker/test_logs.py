@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduler.protocol.work import TaskRef
-from worker.client import Refused, SchedulerClient, StaleAttempt, Unreachable
+from worker.answers import Refused, StaleAttempt, Unreachable
+from worker.client import SchedulerClient
 from worker.logs import LogLimits, LogShipper, LogStream
 
 REF = TaskRef(1, 1)

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from scheduler.protocol.work import SyncReply, SyncRequest, TaskRef
-from worker.session import (
+from worker.pacing import (
     COALESCE_S,
     IDLE_CHECK_S,
     Traffic,

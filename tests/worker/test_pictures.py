@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from scheduler.protocol.work import TaskRef
-from worker.client import StaleAttempt, Unreachable
+from worker.answers import StaleAttempt, Unreachable
 from worker.clock import ManualClock
 from worker.pictures import PictureBoard
 from worker.settings import WorkerSettings

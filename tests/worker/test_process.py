@@ -56,12 +56,6 @@ class WorkerProcess:
 
 
 @pytest.fixture
-def fake() -> Iterator[FakeScheduler]:
-    with FakeScheduler() as scheduler:
-        yield scheduler
-
-
-@pytest.fixture
 def processes() -> Iterator[list[WorkerProcess]]:
     started: list[WorkerProcess] = []
     yield started

@@ -13,9 +13,8 @@ from memory_cloud import MemoryBackend, MemoryCloud
 from scheduler.backends import registry
 from scheduler.backends.registry import BACKENDS, BackendMissing, make, makes_instances
 from scheduler.clock import ManualClock
-from scheduler.settings import AwsPool, GcePool, OnpremPool
-from scheduler.settings.pools import Backend as BackendName
-from scheduler.settings.pools import PoolSettings, SitePool
+from scheduler.settings import AwsPool, GcePool, OnpremPool, PoolSettings, SitePool
+from scheduler.settings.pool import Backend as BackendName
 
 
 def module_with(**names: object) -> ModuleType:

@@ -13,6 +13,7 @@ from scheduler.domain.states import WorkerStatus
 from scheduler.errors import NotFound
 from scheduler.protocol.work import Report, Running
 from scheduler.service.costing import list_costs
+from scheduler.service.reaping import reap_pools
 from scheduler.service.viewing import list_workers
 
 Make = Callable[..., RentedFarm]
@@ -168,9 +169,9 @@ def test_reaping_can_be_switched_off_and_done_by_hand(rent: Make) -> None:
     assert [one.id for one in farm.launcher.desks[POOL].strangers] == [stranger]
 
     expected = [{"pool": POOL, "instance": stranger, "intent": "", "reason": "nobody ordered it"}]
-    assert farm.run(farm.launcher.reap(dry_run=True)) == expected
+    assert farm.run(reap_pools(farm.farm, farm.launcher.desks, dry_run=True)) == expected
     assert len(farm.boxes()) == 1
-    assert farm.run(farm.launcher.reap(dry_run=False)) == expected
+    assert farm.run(reap_pools(farm.farm, farm.launcher.desks, dry_run=False)) == expected
     assert farm.boxes() == []
 
 

@@ -10,7 +10,7 @@ import pytest
 from scheduler.errors import Unavailable
 from scheduler.store.gathering import BACK_S, WAIT_MAX_S, Gathering
 from scheduler.store.store import Store
-from scheduler.store.writer import Query
+from scheduler.store.transaction import Query
 
 INSERT = Query("INSERT INTO meta (key, value) VALUES (?, ?)")
 

@@ -16,7 +16,7 @@ from sqlmodel import func, select
 from scheduler.errors import Unavailable
 from scheduler.store.store import Store
 from scheduler.store.tables import Meta
-from scheduler.store.writer import Query
+from scheduler.store.transaction import Query
 
 INSERT = Query("INSERT INTO meta (key, value) VALUES (?, ?)")
 
@@ -201,7 +201,7 @@ CHILD = """
 import sys
 from pathlib import Path
 from scheduler.store.store import Store
-from scheduler.store.writer import Query
+from scheduler.store.transaction import Query
 store = Store(Path(sys.argv[1]))
 i = int(sys.argv[2])
 while True:

@@ -5,47 +5,29 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fake_metadata import FakeMetadata
 from fake_scheduler import FakeScheduler
+from waiting import until
 from worker_rig import WorkerRig
 
-from scheduler.protocol.work import TaskRef
-from worker.agent import Command
 from worker.clock import ManualClock
 from worker.cloud.notices import SIGNALLED, Notice
 from worker.cloud.pulse import read_pulse
+from worker.parts import Command
 
 QUICK: dict[str, Any] = {"notice_finish_s": 0.2, "notice_leave_s": 2.0, "save_s": 0.5, "metadata_poll_s": 0.05}
-
-
-@pytest.fixture
-def fake() -> Iterator[FakeScheduler]:
-    with FakeScheduler() as scheduler:
-        yield scheduler
-
-
-def scripted(fake: FakeScheduler, task: int, **script: Any) -> TaskRef:
-    return fake.add(task, renderer="scripted", settings=script)
-
-
-def until(what: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 10
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("cloud", ["gce", "aws"])
 def test_a_notice_saves_what_runs_and_gives_the_rest_back(fake: FakeScheduler, tmp_path: Path, cloud: str) -> None:
     with FakeMetadata() as metadata:
         with WorkerRig(fake, tmp_path, slots=2, cloud=cloud, metadata_url=metadata.url, **QUICK) as rig:
-            saving = scripted(fake, 1, wait="never", saves="half a film")
-            plain = scripted(fake, 2, wait="never")
+            saving = fake.script(1, wait="never", saves="half a film")
+            plain = fake.script(2, wait="never")
             rig.runner.wait_started(1)
             rig.runner.wait_started(2)
             since = metadata.take_back(cloud)
@@ -66,7 +48,7 @@ def test_a_notice_saves_what_runs_and_gives_the_rest_back(fake: FakeScheduler, t
 
 def test_what_ends_in_time_is_delivered(fake: FakeScheduler, tmp_path: Path) -> None:
     with WorkerRig(fake, tmp_path, **(QUICK | {"notice_finish_s": 5.0})) as rig:
-        ref = scripted(fake, 1, wait="gate", files={"a.png": "pixels"})
+        ref = fake.script(1, wait="gate", files={"a.png": "pixels"})
         rig.runner.wait_started(1)
         rig.inbox.put(SIGNALLED)
         fake.wait_for(lambda: fake.seen.syncs[-1][1].leaving)
@@ -78,11 +60,11 @@ def test_what_ends_in_time_is_delivered(fake: FakeScheduler, tmp_path: Path) -> 
 
 def test_nothing_new_is_taken_after_a_notice(fake: FakeScheduler, tmp_path: Path) -> None:
     with WorkerRig(fake, tmp_path, **(QUICK | {"notice_finish_s": 5.0})) as rig:
-        scripted(fake, 1, wait="gate")
+        fake.script(1, wait="gate")
         rig.runner.wait_started(1)
         rig.inbox.put(SIGNALLED)
         fake.wait_for(lambda: fake.seen.syncs[-1][1].leaving)
-        scripted(fake, 2)
+        fake.script(2)
         time.sleep(0.2)
         rig.runner.gates["gate"].set()
         rig.join()
@@ -91,7 +73,7 @@ def test_nothing_new_is_taken_after_a_notice(fake: FakeScheduler, tmp_path: Path
 
 def test_a_renderer_that_does_not_stop_holds_nobody_up(fake: FakeScheduler, tmp_path: Path) -> None:
     with WorkerRig(fake, tmp_path, **QUICK) as rig:
-        ref = scripted(fake, 1, wait="gate", deaf=True)
+        ref = fake.script(1, wait="gate", deaf=True)
         rig.runner.wait_started(1)
         since = time.monotonic()
         rig.inbox.put(SIGNALLED)
@@ -105,7 +87,7 @@ def test_a_renderer_that_does_not_stop_holds_nobody_up(fake: FakeScheduler, tmp_
 def test_a_checkpoint_that_cannot_be_delivered_does_not_keep_the_lease(fake: FakeScheduler, tmp_path: Path) -> None:
     fake.put_status = 507
     with WorkerRig(fake, tmp_path, **QUICK) as rig:
-        ref = scripted(fake, 1, wait="never", saves="half a film")
+        ref = fake.script(1, wait="never", saves="half a film")
         rig.runner.wait_started(1)
         rig.inbox.put(SIGNALLED)
         fake.wait_for(lambda: fake.report_of(ref))
@@ -116,7 +98,7 @@ def test_a_checkpoint_that_cannot_be_delivered_does_not_keep_the_lease(fake: Fak
 
 def test_an_advice_lets_what_runs_finish(fake: FakeScheduler, tmp_path: Path) -> None:
     with WorkerRig(fake, tmp_path, **QUICK) as rig:
-        ref = scripted(fake, 1, wait="gate", files={"a.png": "pixels"})
+        ref = fake.script(1, wait="gate", files={"a.png": "pixels"})
         rig.runner.wait_started(1)
         rig.inbox.put(Notice("leave soon", urgent=False, grace_s=60.0))
         fake.wait_for(lambda: fake.seen.syncs[-1][1].leaving == "leave soon")
@@ -130,7 +112,7 @@ def test_an_advice_lets_what_runs_finish(fake: FakeScheduler, tmp_path: Path) ->
 
 def test_a_notice_after_an_advice_hurries(fake: FakeScheduler, tmp_path: Path) -> None:
     with WorkerRig(fake, tmp_path, **QUICK) as rig:
-        ref = scripted(fake, 1, wait="never")
+        ref = fake.script(1, wait="never")
         rig.runner.wait_started(1)
         rig.inbox.put(Notice("leave soon", urgent=False, grace_s=600.0))
         rig.inbox.put(SIGNALLED)
@@ -142,7 +124,7 @@ def test_a_notice_after_an_advice_hurries(fake: FakeScheduler, tmp_path: Path) -
 def test_a_drain_that_takes_too_long_saves_as_well(fake: FakeScheduler, tmp_path: Path) -> None:
     """SIGTERM on a studio machine: the same checkpoint, once `drain_s` is over."""
     with WorkerRig(fake, tmp_path, drain_s=0.2) as rig:
-        ref = scripted(fake, 1, wait="never", saves="half a film")
+        ref = fake.script(1, wait="never", saves="half a film")
         rig.runner.wait_started(1)
         rig.inbox.put(Command.LEAVE)
         rig.join()
@@ -156,7 +138,7 @@ def test_the_worker_is_gone_before_its_time_limit(fake: FakeScheduler, tmp_path:
     with FakeMetadata() as metadata:
         settings = QUICK | limits | {"metadata_url": metadata.url}
         with WorkerRig(fake, tmp_path, clock=clock, **settings) as rig:
-            ref = scripted(fake, 1, wait="never", saves="half a film")
+            ref = fake.script(1, wait="never", saves="half a film")
             rig.runner.wait_started(1)
             clock.advance(836.0)
             until(lambda: "near" in rig.agent.state.leaving)

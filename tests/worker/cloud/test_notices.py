@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 from fake_metadata import FakeMetadata
 from hypothesis import given
 from hypothesis import strategies as st
+from waiting import until
 
 from worker.cloud.notices import (
     Notice,
@@ -53,13 +54,6 @@ def watching(metadata: FakeMetadata, cloud: str, **more: Any) -> Iterator[queue.
         for thread in threads:
             thread.join(10)
             assert not thread.is_alive()
-
-
-def until(what: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 10
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("cloud", ["gce", "aws"])

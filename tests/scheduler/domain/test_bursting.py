@@ -1,4 +1,4 @@
-"""Autoscaling: what each policy wants, and how it is bounded, paid for and debounced."""
+"""The policy deadline: as few machines as late as will do for what cannot make its date at home."""
 
 from __future__ import annotations
 
@@ -6,100 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from rented import HOUR_S, NOW_S, asked, instance, late, one, pool, waiting
+from rented import HOUR_S, NOW_S, asked, late, one, pool, waiting
 
 from scheduler.domain.bursting import amount_in_words
 from scheduler.domain.overflowing import overflows
-from scheduler.domain.renting import LEAD_S, rework, usd_per_work_s
 from scheduler.domain.resizing import decide
-from scheduler.domain.scaling import Ground, Phase, Policy, Stage
-
-# ---- static, twostate ------------------------------------------------------------------------------------------------
-
-
-def test_static_keeps_its_number_and_replaces_what_is_lost():
-    assert one(pool(Policy.STATIC, size=3)).launch == 3
-    assert one(pool(Policy.STATIC, instance(), instance("j", Phase.STARTING), size=3)).launch == 1
-    assert one(pool(Policy.STATIC, instance(), instance("j", Phase.RETIRING), size=3)).launch == 2
-    assert one(pool(Policy.STATIC, size=99)).launch == 20
-
-
-def test_static_lets_go_of_what_is_idle_and_too_much():
-    idle, busy = instance("idle", idle_s=900), instance("busy")
-
-    assert one(pool(Policy.STATIC, idle, busy, size=1)).retire == ("idle",)
-    assert one(pool(Policy.STATIC, busy, replace(busy, id="b"), size=1)).retire == ()
-
-
-def test_twostate_is_full_while_in_use_and_low_ten_minutes_after():
-    assert one(pool(Policy.TWOSTATE), waiting()).launch == 20
-    assert one(pool(Policy.TWOSTATE, used_at_s=NOW_S - 599)).launch == 20
-    assert one(pool(Policy.TWOSTATE, used_at_s=NOW_S - 600)).launch == 1
-    idle = [instance(f"i{n}", idle_s=700) for n in range(20)]
-    assert len(one(pool(Policy.TWOSTATE, *idle, used_at_s=NOW_S - 700)).retire) == 19
-    assert one(pool(Policy.TWOSTATE, *idle, used_at_s=NOW_S - 500)).retire == ()
-
-
-# ---- demand ----------------------------------------------------------------------------------------------------------
-
-
-def test_demand_has_a_slot_for_each_ready_task():
-    assert one(pool(Policy.DEMAND, slots=4), waiting(tasks=10)).launch == 3
-    assert one(pool(Policy.DEMAND, instance("new", Phase.STARTING), slots=4), waiting(tasks=10)).launch == 2
-    assert one(pool(Policy.DEMAND, instance("idle", idle_s=9), slots=4), waiting(tasks=10)).launch == 2
-    assert one(pool(Policy.DEMAND, instance("busy"), slots=4), waiting(tasks=10)).launch == 3
-    assert one(pool(Policy.DEMAND), waiting(tasks=500)).launch == 20
-    assert one(pool(Policy.DEMAND)).launch == 0
-
-
-def test_free_slots_at_home_are_taken_first():
-    assert one(pool(Policy.DEMAND), waiting(tasks=10), free_slots=7.0).launch == 3
-    assert one(pool(Policy.DEMAND), waiting(tasks=10, home=False), free_slots=7.0).launch == 10
-
-
-def test_no_worker_boots_for_less_work_than_its_boot_takes():
-    found = one(pool(Policy.DEMAND, boot_s=90.0, transfer_s=30.0), waiting(tasks=100, task_s=6.0))
-
-    assert found.launch == 5
-    assert any("more than 5 new workers would come too late" in reason for reason in found.reasons)
-    assert one(pool(Policy.DEMAND), waiting(tasks=9000, task_s=6.0)).launch == 20
-
-
-def test_a_job_counts_for_the_cheapest_pool_and_what_does_not_fit_for_the_next():
-    cheap = pool(Policy.DEMAND, name="cheap", price_usd_per_hour=0.2, workers_max=4)
-    dear = pool(Policy.DEMAND, name="dear", price_usd_per_hour=0.9)
-    both, only_dear = waiting(1, 10, pools=("dear", "cheap")), waiting(2, 3, pools=("dear",))
-
-    found = {scaling.pool: scaling.launch for scaling in asked(cheap, dear, work=(both, only_dear)).scalings}
-
-    assert found == {"cheap": 4, "dear": 6 + 3}
-
-
-def test_what_work_costs_counts_power_slots_and_losses():
-    slow = pool(Policy.DEMAND, price_usd_per_hour=0.5, power=0.5)
-    fast = pool(Policy.DEMAND, price_usd_per_hour=0.9)
-    lossy = pool(Policy.DEMAND, price_usd_per_hour=0.5, loss_per_hour=0.5)
-
-    assert usd_per_work_s(fast, 600) < usd_per_work_s(slow, 600)
-    assert usd_per_work_s(lossy, 2 * HOUR_S) > usd_per_work_s(fast, 2 * HOUR_S)
-    assert usd_per_work_s(lossy, 60) == pytest.approx(usd_per_work_s(replace(lossy, loss_per_hour=0.0), 60), rel=0.02)
-
-
-def test_rework_is_what_a_simulation_of_losses_gives():
-    import random
-
-    view, task_s, luck = pool(Policy.DEMAND, loss_per_hour=0.3), 3 * HOUR_S, random.Random(5)
-    rate = 0.35667494393873245 / HOUR_S  # -ln(0.7)
-    spent_s = 0.0
-    for _task in range(20_000):
-        while (lasts_s := luck.expovariate(rate)) < task_s:
-            spent_s += lasts_s + view.boot_s
-        spent_s += task_s
-
-    assert rework(view, task_s) == pytest.approx(spent_s / 20_000 / task_s, rel=0.03)
-
-
-# ---- deadline --------------------------------------------------------------------------------------------------------
+from scheduler.domain.scaling import Ground, Policy, Stage
 
 
 def test_what_is_in_time_at_home_rents_nothing():
@@ -254,49 +166,6 @@ def test_a_job_that_a_demand_pool_takes_needs_no_cover():
 
     assert [scaling.launch for scaling in found.scalings] == [40, 0]
     assert found.covers == ()
-
-
-# ---- Bounds, money, debouncing ---------------------------------------------------------------------------------------
-
-
-def test_money_bounds_launches_and_goes_to_the_cheapest_pool_first():
-    cheap = pool(Policy.DEMAND, name="cheap", price_usd_per_hour=0.1, workers_max=3, reserve_usd=1.0)
-    dear = pool(Policy.DEMAND, name="dear", price_usd_per_hour=0.9, reserve_usd=3.0)
-    work = (waiting(1, 50, pools=("cheap", "dear")),)
-
-    found = asked(cheap, dear, work=work, budget_usd=10.0)
-
-    assert [scaling.launch for scaling in found.scalings] == [3, 2]
-    assert "the budget is enough for 2 more launches" in found.scalings[1].reasons
-    assert one(pool(Policy.DEMAND, reserve_usd=3.0, budget_usd=8.9), waiting()).launch == 2
-
-
-def test_an_idle_worker_goes_shortly_before_it_would_be_paid_for_again():
-    def retired(age_s: float) -> tuple[str, ...]:
-        idle = instance("i", age_s=age_s, idle_s=900)
-        return one(pool(Policy.DEMAND, idle, billing_s=HOUR_S)).retire
-
-    assert retired(HOUR_S - LEAD_S - 1) == ()
-    assert retired(HOUR_S - LEAD_S + 1) == ("i",)
-    assert retired(HOUR_S + 1) == ()
-
-
-def test_growing_and_shrinking_keep_apart():
-    idle = instance(idle_s=900)
-
-    assert one(pool(Policy.DEMAND, idle, grown_at_s=NOW_S - 119)).retire == ()
-    assert one(pool(Policy.DEMAND, idle, grown_at_s=NOW_S - 121)).retire == ("i",)
-    assert one(pool(Policy.DEMAND, shrunk_at_s=NOW_S - 119), waiting()).launch == 0
-    assert one(pool(Policy.DEMAND, shrunk_at_s=NOW_S - 121), waiting()).launch == 10
-
-
-def test_the_minimum_is_kept_and_started():
-    assert one(pool(Policy.DEMAND, workers_min=2)).launch == 2
-    assert one(pool(Policy.DEADLINE, instance(idle_s=900), instance("j", idle_s=900), workers_min=1)).retire == ("i",)
-
-
-def test_none_is_left_alone():
-    assert asked(pool(Policy.NONE, instance(idle_s=9e4)), work=(waiting(),)).scalings == ()
 
 
 @pytest.mark.parametrize(("work_s", "words"), [(45, "45 s"), (600, "10 min"), (3600, "1.0 h"), (360_000, "100.0 h")])
