@@ -13,6 +13,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from scheduler.bootstrap.assembling import assemble
 from scheduler.clock import Clock, SystemClock
+from scheduler.errors import Unavailable
 from scheduler.imaging.pool import ImagingPool
 from scheduler.objects.opening import open_storage
 from scheduler.priorities.delivering import DELIVER_INTERVAL_S
@@ -57,7 +58,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
     """
     server = settings.server
     storage = await asyncio.to_thread(open_storage, server.storage, settings.storage, server.data)
-    store = Store(server.data, server.database, storage)
+    store = Store(server.data, server.database, storage, database_wait_s=server.database_wait_s)
     try:
         imaging = ImagingPool(
             size=settings.imaging.processes,
@@ -106,7 +107,8 @@ async def _ticking(services: Services) -> AsyncIterator[None]:
         await services.launcher.close()
         if services.courier is not None:
             services.courier.close()
-        await farm.store.awrite(lambda tx: services.estimator.flush(tx, farm.now_s()))
+        with suppress(Unavailable):  # the database is lost: what was learned since is learned again
+            await farm.store.awrite(lambda tx: services.estimator.flush(tx, farm.now_s()))
         await services.imaging.close()
 
 

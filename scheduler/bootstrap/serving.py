@@ -69,7 +69,7 @@ async def serve(settings: Settings, on_ready: OnReady, *, stop: asyncio.Event | 
     """Run one scheduler until SIGTERM or SIGINT (or `stop`); `on_ready` is told when and where it serves.
 
     Raises:
-        Unavailable: the address or the data folder cannot be used.
+        Unavailable: the address, the data folder or the database cannot be used, or the database server was lost.
     """
     stopping = stop or asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -77,20 +77,9 @@ async def serve(settings: Settings, on_ready: OnReady, *, stop: asyncio.Event | 
         loop.add_signal_handler(name, stopping.set)
     listener = _listen(settings.server.host, settings.server.port)
     async with running(settings) as services:
-        config = uvicorn.Config(
-            make_app(services),
-            http=CoalescingProtocol,
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            timeout_graceful_shutdown=GRACEFUL_S,
-            timeout_keep_alive=75,
-            server_header=False,
-            date_header=False,
-            proxy_headers=False,  # whoever calls is who they are: forwarded addresses are not believed
-            h11_max_incomplete_event_size=64 * 1024,
-        )
-        use_tls(config, services.farm)
+        lost = services.farm.store.writer.lost
+        lost.when(lambda: loop.call_soon_threadsafe(stopping.set))
+        config = _configured(services)
         server = _Server(config)
         serving = asyncio.create_task(server.serve_on(listener), name="http")
         waiting = asyncio.create_task(stopping.wait(), name="stop")
@@ -108,6 +97,30 @@ async def serve(settings: Settings, on_ready: OnReady, *, stop: asyncio.Event | 
         await serving
         waiting.cancel()
         renewing.cancel()
+    if lost.happened:
+        raise Unavailable(
+            "The database server has gone away.",
+            code="database_lost",
+            hint="Start the scheduler again: it waits for the server, and goes on with what is stored.",
+        )
+
+
+def _configured(services: Services) -> uvicorn.Config:
+    config = uvicorn.Config(
+        make_app(services),
+        http=CoalescingProtocol,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=GRACEFUL_S,
+        timeout_keep_alive=75,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,  # whoever calls is who they are: forwarded addresses are not believed
+        h11_max_incomplete_event_size=64 * 1024,
+    )
+    use_tls(config, services.farm)
+    return config
 
 
 async def _renew(farm: Farm, config: uvicorn.Config) -> None:

@@ -8,6 +8,7 @@ import shutil
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -24,10 +25,38 @@ if TYPE_CHECKING:
     from scheduler.settings import Settings
 
 DATABASE_FILE = "outfield.sqlite"
+BEFORE_RESTORE = "outfield.before-restore.sqlite"
 BLOBS_FOLDER = "blobs"
 BLOB_NAME = re.compile(r"blobs/[0-9a-f]{2}/[0-9a-f]{64}")
 DATABASE_ENDINGS = frozenset({".sqlite", ".sqlite3", ".db"})
 """A backup with one of these endings is the database alone; any other is a zip with the blobs."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a backup is put: a database that no scheduler uses, its data folder, a folder for what is unpacked."""
+
+    engine: Engine
+    data: Path
+    scratch: Path
+
+    def put(self, source: Path) -> None:
+        """Verify a backup, keep what was there, put it in its place."""
+        from scheduler.store.backup import restore_sqlite, verify_sqlite
+        from scheduler.store.copying import backup_database, has_jobs, restore_rows
+        from scheduler.store.engine import sqlite_path
+
+        verify_sqlite(source)
+        database = sqlite_path(self.engine)
+        if database is None:
+            if has_jobs(self.engine):
+                backup_database(self.engine, self.data / BEFORE_RESTORE)
+            restore_rows(source, self.engine, self.scratch)
+            return
+        if database.is_file() and database.stat().st_size > 0:
+            shutil.copy2(database, database.with_name(BEFORE_RESTORE))
+        restore_sqlite(source, database)
+
 
 ConfigOption = Annotated[Path | None, typer.Option(metavar="FILE", help="outfield.toml to read, and no other")]
 DataOption = Annotated[Path | None, typer.Option(metavar="DIR", help="the farm's data folder")]
@@ -37,48 +66,56 @@ DatabaseOption = Annotated[
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="zip, or .sqlite for the database alone")]
 
 
-def backup(cli: Cli, file: FileArgument, config: ConfigOption = None, data: DataOption = None) -> None:
+def backup(
+    cli: Cli, file: FileArgument, config: ConfigOption = None, data: DataOption = None, database: DatabaseOption = None
+) -> None:
     """Write a copy of the database and the uploaded scenes while the farm runs.
 
-    A FILE that ends in .sqlite gets the database alone.
+    A FILE that ends in .sqlite gets the database alone. The copy of a PostgreSQL database is a SQLite file too.
     """
-    from scheduler.store.backup import backup_sqlite
+    from scheduler.store.copying import backup_database
 
-    settings = _settings(config, data)
-    database = _database_file(settings)
-    if not database.is_file():
-        raise Refused(
-            f"There is no farm in {settings.server.data}.", code="no_farm", hint="Name its folder: --data DIR"
-        )
+    settings = _settings(config, data, database)
     target = file.expanduser().absolute()
     target.parent.mkdir(parents=True, exist_ok=True)
-    if target.suffix.lower() in DATABASE_ENDINGS:
-        backup_sqlite(database, target)
-    else:
+    with _opened(settings) as engine:
+        if target.suffix.lower() in DATABASE_ENDINGS:
+            backup_database(engine, target)
+            return _done(cli, target)
         blobs = _blobs_folder(settings)
         if blobs is None:
             cli.output.warn(
                 f"Blobs and frames are in {settings.server.storage}; this backup holds the database alone. "
                 "Let the store keep versions of its own."
             )
-        _write_zip(database, blobs, target)
-    _done(cli, target)
+        _write_zip(engine, blobs, target)
+    return _done(cli, target)
 
 
-def restore(cli: Cli, file: FileArgument, config: ConfigOption = None, data: DataOption = None) -> None:
+def restore(
+    cli: Cli, file: FileArgument, config: ConfigOption = None, data: DataOption = None, database: DatabaseOption = None
+) -> None:
     """Put a backup in the place of a farm that is stopped.
 
-    The former database stays beside it as `outfield.before-restore.sqlite`.
+    The former database stays in the data folder as `outfield.before-restore.sqlite`. A farm moves to another database
+    by a backup that is restored there.
     """
-    settings = _settings(config, data)
-    source, folder, database = file.expanduser().absolute(), settings.server.data, _database_file(settings)
+    from scheduler.store.engine import shown, sqlite_path
+
+    settings = _settings(config, data, database)
+    source, folder = file.expanduser().absolute(), settings.server.data
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with TemporaryDirectory(dir=folder, prefix=".restore-") as scratch, _stopped(settings):
+    with TemporaryDirectory(dir=folder, prefix=".restore-") as name, _stopped(settings) as engine:
+        place = Place(engine, folder, Path(name))
         if zipfile.is_zipfile(source):
-            _read_zip(source, Path(scratch), database, _blobs_folder(settings) or folder / BLOBS_FOLDER)
+            _read_zip(source, place, _blobs_folder(settings) or folder / BLOBS_FOLDER)
         else:
-            _put(source, database)
-    _done(cli, database)
+            place.put(source)
+    if (path := sqlite_path(engine)) is not None:
+        return _done(cli, path)
+    if cli.output.as_json:
+        return cli.output.data({"database": shown(engine)})
+    return cli.output.line(shown(engine))
 
 
 def upgrade(cli: Cli, config: ConfigOption = None, data: DataOption = None, database: DatabaseOption = None) -> None:
@@ -119,24 +156,26 @@ def _blobs_folder(settings: Settings) -> Path | None:
     return Path(address.place) / BLOBS_FOLDER if address.scheme == "file" else None
 
 
-def _database_file(settings: Settings) -> Path:
-    """The SQLite file of a farm.
+@contextmanager
+def _opened(settings: Settings) -> Iterator[Engine]:
+    """The farm's database, beside a scheduler that may use it.
 
     Raises:
-        Refused: its database is a server, which has tools of its own for this.
+        Refused: there is none. Unavailable: its server does not answer.
     """
-    from sqlalchemy.engine import make_url
+    from scheduler.store.engine import database_url, open_engine, sqlite_path, wait_for_database
 
-    from scheduler.store.engine import database_url
-
-    url = make_url(database_url(settings.server.database, settings.server.data))
-    if url.get_backend_name() != "sqlite" or not url.database:
-        raise Refused(
-            "This farm's database is a server.",
-            code="backup_elsewhere",
-            hint="Use the server's own tools, e.g. pg_dump.",
-        )
-    return Path(url.database)
+    engine = open_engine(database_url(settings.server.database, settings.server.data))
+    try:
+        path = sqlite_path(engine)
+        if path is not None and not path.is_file():
+            raise Refused(
+                f"There is no farm in {settings.server.data}.", code="no_farm", hint="Name its folder: --data DIR"
+            )
+        wait_for_database(engine, 0.0)
+        yield engine
+    finally:
+        engine.dispose()
 
 
 @contextmanager
@@ -146,11 +185,13 @@ def _stopped(settings: Settings) -> Iterator[Engine]:
     Raises:
         Conflict: one is running.
     """
-    from scheduler.store.engine import ActiveLock, database_url, open_engine
+    from scheduler.store.active import ActiveLock
+    from scheduler.store.engine import database_url, open_engine, wait_for_database
 
     engine = open_engine(database_url(settings.server.database, settings.server.data))
     lock = ActiveLock(engine, settings.server.data)
     try:
+        wait_for_database(engine, 0.0)
         if not lock.acquire():
             raise Conflict(
                 f"A scheduler is running on {settings.server.data}.",
@@ -163,15 +204,15 @@ def _stopped(settings: Settings) -> Iterator[Engine]:
         engine.dispose()
 
 
-def _write_zip(database: Path, blobs: Path | None, target: Path) -> None:
+def _write_zip(engine: Engine, blobs: Path | None, target: Path) -> None:
     """The database first: a blob that comes later is in no row of it, one that a row names is never removed so soon."""
-    from scheduler.store.backup import backup_sqlite
     from scheduler.store.blobs import is_hash
+    from scheduler.store.copying import backup_database
 
     part = target.with_name(f".{target.name}.part")
     with TemporaryDirectory(dir=target.parent, prefix=".backup-") as scratch:
         copy = Path(scratch) / DATABASE_FILE
-        backup_sqlite(database, copy)
+        backup_database(engine, copy)
         with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
             archive.write(copy, DATABASE_FILE)
             if blobs is not None and blobs.is_dir():
@@ -183,14 +224,14 @@ def _write_zip(database: Path, blobs: Path | None, target: Path) -> None:
     os.replace(part, target)
 
 
-def _read_zip(source: Path, scratch: Path, database: Path, blobs: Path) -> None:
+def _read_zip(source: Path, place: Place, blobs: Path) -> None:
     """Unpack beside the target, verify all of it, then put it in place: blobs first, so that no row lacks its blob."""
     with zipfile.ZipFile(source) as archive:
         names = archive.namelist()
         if DATABASE_FILE not in names or not all(name == DATABASE_FILE or BLOB_NAME.fullmatch(name) for name in names):
             raise _damaged(source)
-        archive.extractall(scratch)  # no name leaves the folder: they were checked
-    unpacked = [scratch / name for name in names if name != DATABASE_FILE]
+        archive.extractall(place.scratch)  # no name leaves the folder: they were checked
+    unpacked = [place.scratch / name for name in names if name != DATABASE_FILE]
     if any(file_hash(path) != path.name for path in unpacked):
         raise _damaged(source)
     for path in unpacked:
@@ -198,20 +239,11 @@ def _read_zip(source: Path, scratch: Path, database: Path, blobs: Path) -> None:
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             os.replace(path, target)
-    _put(scratch / DATABASE_FILE, database)
+    place.put(place.scratch / DATABASE_FILE)
 
 
 def _damaged(source: Path) -> Refused:
     return Refused(f"{source} is no whole backup of Outfield.", code="backup_damaged", hint="Use an older backup.")
-
-
-def _put(source: Path, database: Path) -> None:
-    from scheduler.store.backup import restore_sqlite, verify_sqlite
-
-    verify_sqlite(source)
-    if database.is_file() and database.stat().st_size > 0:
-        shutil.copy2(database, database.with_name(f"{database.stem}.before-restore{database.suffix}"))
-    restore_sqlite(source, database)
 
 
 def _done(cli: Cli, path: Path) -> None:

@@ -23,6 +23,7 @@ class ServerSettings(Section):
     port: int = Field(default=8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
     data: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("outfield")), description="data folder")
     database: str | None = Field(default=None, description="database URL; none: SQLite in the data folder")
+    database_wait_s: float = Field(default=60.0, ge=0, description="how long a database server may take to answer")
     storage: str | None = Field(
         default=None, description="where blobs and frames are kept: file:, s3: or gs: URL; none: the data folder"
     )

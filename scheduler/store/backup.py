@@ -1,4 +1,4 @@
-"""Backups of a SQLite database: written under a temporary name, verified, then renamed."""
+"""Backups are SQLite files: written under a temporary name, verified, then renamed."""
 
 from __future__ import annotations
 
@@ -33,10 +33,19 @@ def backup_sqlite(source: Path, target: Path) -> int:
     finally:
         copy.close()
         live.close()
-    verify_sqlite(temporary)
-    with temporary.open("rb") as file:
+    return finish(temporary, target)
+
+
+def finish(part: Path, target: Path) -> int:
+    """Verify a backup that is written, and give it its name; returns its size in bytes.
+
+    Raises:
+        Refused: it does not pass SQLite's integrity check.
+    """
+    verify_sqlite(part)
+    with part.open("rb") as file:
         os.fsync(file.fileno())
-    os.replace(temporary, target)
+    os.replace(part, target)
     return target.stat().st_size
 
 

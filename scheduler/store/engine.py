@@ -6,16 +6,18 @@ SQLite comes from the `pysqlite3` wheel: Python 3.11 brings 3.40, which has the 
 
 from __future__ import annotations
 
-import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlmodel import Session
 
+from scheduler.clock import Clock, SystemClock
 from scheduler.errors import Unavailable
 
 SQLITE_MIN = (3, 51, 3)
@@ -23,7 +25,19 @@ SQLITE_MIN = (3, 51, 3)
 
 BUSY_TIMEOUT_MS = 10_000
 READERS_MAX = 16
-_LOCK_ID = 0x0F1E1D
+
+SERVER_CONNECTION = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+"""For a database server (https://www.postgresql.org/docs/current/libpq-connect.html): one that has gone without a word
+is noticed after some 15 s. Seconds, but for the last, which is in milliseconds."""
+
+SERVER_POLL_S = 0.5
+"""Between tries to reach a database server that is not there yet."""
 
 
 def sqlite_module() -> Any:
@@ -48,16 +62,62 @@ def open_engine(url: str, *, read_only: bool = False) -> Engine:
     if parsed.get_backend_name() == "sqlite":
         return _open_sqlite(url, read_only=read_only)
     if parsed.get_backend_name() == "postgresql":
-        parsed = parsed.set(drivername="postgresql+psycopg")
-        try:
-            return create_engine(parsed, pool_size=READERS_MAX, pool_pre_ping=True)
-        except ModuleNotFoundError as error:
-            raise Unavailable(
-                "The PostgreSQL driver is missing.", hint="Install it with: pip install 'outfield[postgresql]'"
-            ) from error
+        return _open_postgresql(parsed, read_only=read_only)
     raise Unavailable(
         f"{parsed.get_backend_name()} is not a database that Outfield knows.", hint="Use SQLite or PostgreSQL."
     )
+
+
+def _open_postgresql(url: URL, *, read_only: bool) -> Engine:
+    """The writer has one connection and says BEGIN itself; readers see one consistent snapshot each, as with SQLite."""
+    options: dict[str, Any] = {"pool_size": READERS_MAX, "pool_pre_ping": True} if read_only else {"pool_size": 2}
+    try:
+        engine = create_engine(
+            url.set(drivername="postgresql+psycopg"),
+            connect_args=SERVER_CONNECTION,
+            isolation_level="REPEATABLE READ" if read_only else "READ COMMITTED",
+            **options,
+        )
+    except ModuleNotFoundError as error:
+        raise Unavailable(
+            "The PostgreSQL driver is missing.", hint="Install it with: pip install 'outfield[postgresql]'"
+        ) from error
+    return engine.execution_options(postgresql_readonly=True) if read_only else engine
+
+
+def wait_for_database(engine: Engine, wait_s: float, clock: Clock | None = None) -> None:
+    """Wait until a database server answers; a file is there at once.
+
+    Raises:
+        Unavailable: it does not answer within this time.
+    """
+    if engine.dialect.name == "sqlite":
+        return
+    clock = clock or SystemClock()
+    until_s = clock.monotonic() + wait_s
+    while True:
+        try:
+            engine.connect().close()
+        except OperationalError as error:
+            if clock.monotonic() >= until_s:
+                raise Unavailable(
+                    f"The database {shown(engine)} does not answer: {plain(error)}",
+                    code="database_away",
+                    hint="Start it, or mend server.database; server.database_wait_s says how long it is waited for.",
+                ) from error
+            time.sleep(SERVER_POLL_S)
+        else:
+            return
+
+
+def shown(engine: Engine) -> str:
+    """A database as people and settings write it, without its password."""
+    return engine.url.set(drivername=engine.url.get_backend_name()).render_as_string().replace("%2F", "/")
+
+
+def plain(error: DBAPIError) -> str:
+    """What the driver says, without the statement and on one line."""
+    return " ".join(str(error.orig).split())
 
 
 def _open_sqlite(url: str, *, read_only: bool) -> Engine:
@@ -101,49 +161,6 @@ def reading(engine: Engine) -> Iterator[Session]:
     """A session for reading one consistent snapshot; readers never wait for the writer."""
     with Session(engine) as session:
         yield session
-
-
-class ActiveLock:
-    """One active scheduler per database: a lock on a file beside SQLite, an advisory lock in PostgreSQL."""
-
-    def __init__(self, engine: Engine, data: Path) -> None:
-        self._engine, self._path = engine, data / "scheduler.lock"
-        self._handle: int | None = None
-        self._connection: Any = None
-
-    def acquire(self) -> bool:
-        """Try to become the active scheduler."""
-        if self._engine.dialect.name == "sqlite":
-            return self._lock_file()
-        connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        if not connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({_LOCK_ID})").scalar():
-            connection.close()
-            return False
-        self._connection = connection
-        return True
-
-    def release(self) -> None:
-        """Let another scheduler become active."""
-        if self._handle is not None:
-            os.close(self._handle)
-            self._handle = None
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-    def _lock_file(self) -> bool:
-        import fcntl
-
-        handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            return False
-        os.truncate(handle, 0)
-        os.write(handle, str(os.getpid()).encode())
-        self._handle = handle
-        return True
 
 
 def sqlite_path(engine: Engine) -> Path | None:

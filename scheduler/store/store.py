@@ -8,12 +8,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 from scheduler.errors import Unavailable
 from scheduler.objects.opening import Storage, local_storage
+from scheduler.store.active import ActiveLock
 from scheduler.store.blobs import BlobStore
-from scheduler.store.engine import ActiveLock, database_url, open_engine, reading
+from scheduler.store.disk import database_lost, is_connection_lost
+from scheduler.store.engine import database_url, open_engine, reading, wait_for_database
 from scheduler.store.frames import FrameStore
 from scheduler.store.gathering import Gathering
 from scheduler.store.migrating import migrate
@@ -53,11 +56,15 @@ class Folders:
 class Store:
     """Truth on disk. Open it once per process; close it last."""
 
-    def __init__(self, data: Path, database: str | None = None, storage: Storage | None = None) -> None:
+    def __init__(
+        self, data: Path, database: str | None = None, storage: Storage | None = None, *, database_wait_s: float = 0.0
+    ) -> None:
         """Take the active scheduler's lock, migrate, open. Without `storage`, files are kept in the data folder.
 
+        `database_wait_s`: how long a database server may take to answer at all.
+
         Raises:
-            Unavailable: another scheduler is active on this database, or the disk cannot be used.
+            Unavailable: another scheduler is active on this database, or it or the disk cannot be used.
         """
         self.storage = storage if storage is not None else local_storage(data)
         self.folders = Folders(data, self.storage.root)
@@ -69,17 +76,18 @@ class Store:
             ) from error
         url = database_url(database, data)
         self._write_engine = open_engine(url)
+        wait_for_database(self._write_engine, database_wait_s)
         self._lock = ActiveLock(self._write_engine, data)
         if not self._lock.acquire():
             self._write_engine.dispose()
             raise Unavailable(
-                f"Another scheduler is already active on {data}.",
+                f"Another scheduler is already active on {data if database is None else 'this database'}.",
                 code="already_active",
-                hint="Stop it first, or start this one with another --data folder.",
+                hint="Stop it first, or start this one with another --data folder and database.",
             )
         migrate(self._write_engine, data)
         self._read_engine = open_engine(url, read_only=True)
-        self.writer = Writer(self._write_engine)
+        self.writer = Writer(self._write_engine, self._lock.connection)
         self._gathering = Gathering(self.writer)
         self.blobs = BlobStore(self.storage, self.folders.blobs / ".incoming")
         self.frames = FrameStore(self.storage)
@@ -103,9 +111,18 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A session for reading one consistent snapshot."""
-        with reading(self._read_engine) as session:
-            yield session
+        """A session for reading one consistent snapshot.
+
+        Raises:
+            Unavailable: the database server has gone away.
+        """
+        try:
+            with reading(self._read_engine) as session:
+                yield session
+        except OperationalError as error:
+            if is_connection_lost(error):
+                raise database_lost() from error
+            raise
 
     def free_bytes(self) -> int:
         """Free space where the data lies."""

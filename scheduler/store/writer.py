@@ -23,7 +23,8 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine
 
 from scheduler.errors import Unavailable
-from scheduler.store.disk import explain_storage
+from scheduler.store.active import Loss
+from scheduler.store.disk import database_lost, explain_storage
 from scheduler.store.transaction import Transaction
 
 Result = TypeVar("Result")
@@ -60,8 +61,12 @@ class Change:
 class Writer:
     """Owns the one connection that writes, and the thread that uses it."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, connection: Connection | None = None) -> None:
+        """`connection`: the one that holds the lock of a database server. Without it nothing is written any more, and
+        `lost` is set: what is in memory may not be what is stored, so the scheduler has to start anew."""
+        self.lost = Loss()
         self._engine = engine
+        self._holds_lock = connection is not None
         self._begin = "BEGIN IMMEDIATE" if engine.dialect.name == "sqlite" else "BEGIN"
         self._queue: queue.SimpleQueue[Change | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="writer", daemon=True)
@@ -70,7 +75,7 @@ class Writer:
         self._turn = threading.Lock()  # whoever holds it uses the connection
         self._unanswered = 0  # groups that are committed, but whose event loop has not been woken yet
         self._commit_s = 0.0
-        self._connection = self._connect()
+        self._connection = connection if connection is not None else self._connect()
         self.commits = 0
         self.changes = 0
         self._thread.start()
@@ -152,16 +157,35 @@ class Writer:
                 self._commit(group)
                 self._answer(group)
         with self._turn:
-            self._connection.close()
+            if not self._holds_lock:
+                self._connection.close()
 
     def _commit(self, group: list[Change]) -> None:
         """Commit a group; a connection whose commit failed is not to be trusted any more."""
         started_s = time.perf_counter()
+        if self.lost.happened:
+            for change in group:
+                change.error = database_lost()
+            return
         if not self._commit_group(self._connection, group):
-            self._connection.invalidate()
-            self._connection.close()
-            self._connection = self._connect()
+            if self._holds_lock:
+                self._roll_back()
+            else:
+                self._connection.invalidate()
+                self._connection.close()
+                self._connection = self._connect()
         self._commit_s += COMMIT_MEMORY * (time.perf_counter() - started_s - self._commit_s)
+
+    def _roll_back(self) -> None:
+        """Go on with the connection that holds the lock, if it is still one."""
+        try:
+            transaction = Transaction(self._connection)
+            transaction.settle(flush=False)
+            transaction.statement("ROLLBACK")
+            if self._connection.in_transaction():
+                self._connection.rollback()
+        except Exception:  # noqa: BLE001  whatever it is, nothing can be written over this connection
+            self.lost.tell()
 
     def _answer(self, group: list[Change]) -> None:
         """Tell everyone; each event loop is woken once, however many of its changes were in the group."""

@@ -36,8 +36,12 @@ class Cluster:
             "initdb", "-D", str(self._base / "d"), "-U", "farm", "-A", "trust", "-E", "UTF8",
             "--locale=C.UTF-8", "--no-sync", "--no-instructions",
         )  # fmt: skip
-        arguments = ["-D", self._base / "d", "-k", self._base, "-h", "", "-F", "-c", "max_connections=60"]
         self._log = (self._base / "log").open("wb")
+        self.start()
+
+    def start(self) -> None:
+        """Start the server, with what it had."""
+        arguments = ["-D", self._base / "d", "-k", self._base, "-h", "", "-F", "-c", "max_connections=60"]
         self._server = subprocess.Popen(
             [self._bin / "postgres", *map(str, arguments)],
             stdout=self._log,
@@ -46,6 +50,20 @@ class Cluster:
             **self._as(),
         )
         self._wait()
+
+    def crash(self) -> None:
+        """End the server without a word to anyone; what was committed is there at the next start."""
+        self._server.send_signal(signal.SIGQUIT)
+        self._server.wait(30)
+
+    def cut(self, url: str) -> int:
+        """End every connection to a database, as an administrator may; returns how many there were."""
+        name = url.partition("@/")[2].partition("?")[0]
+        with self._admin() as connection:
+            ended = connection.execute(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = %s", (name,)
+            )
+            return ended.fetchone()[0]
 
     def url(self) -> str:
         """A new database, as SQLAlchemy writes it."""
@@ -56,8 +74,7 @@ class Cluster:
 
     def stop(self) -> None:
         """End the server at once and remove everything."""
-        self._server.send_signal(signal.SIGQUIT)
-        self._server.wait(30)
+        self.crash()
         self._log.close()
         shutil.rmtree(self._base, ignore_errors=True)
 
