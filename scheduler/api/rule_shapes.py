@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from scheduler.api.shapes import Shape
-from scheduler.routing.reading_rules import NOTE_CHARS_MAX
+from scheduler.routing.reading_rule import NOTE_CHARS_MAX
 
 
 class RulesShape(Shape):

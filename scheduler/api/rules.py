@@ -18,7 +18,8 @@ from scheduler.api.context import Caller, OnFarm, Serving, guarded, next_page, p
 from scheduler.api.requests import read
 from scheduler.api.rule_shapes import RollBack, RulesInText, RulesShape, RulesTextShape, RuleVersionShape
 from scheduler.errors import NotFound, Refused
-from scheduler.routing.reading_rules import RuleError, Syntax, read_rules
+from scheduler.routing.reading_rules import Syntax, read_rules
+from scheduler.routing.rule_faults import RuleError
 from scheduler.service.farm import Farm, job_number
 from scheduler.service.rulekeeping import (
     NewRules,

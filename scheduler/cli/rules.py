@@ -34,7 +34,7 @@ ConfigOption = Annotated[
 
 def check(cli: Cli, file: FileArgument, config: ConfigOption = None) -> ExitCode:
     """Check a file of rules without a scheduler; exits with 1 if one would be refused."""
-    from scheduler.routing.reading_rules import RuleError
+    from scheduler.routing.rule_faults import RuleError
 
     rules = RuleFile.open(file, config)
     try:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from scheduler.domain.budgeting import LATE_S
-from scheduler.domain.states import InstanceEvent, InstanceStatus, IntentEvent, IntentStatus
+from scheduler.domain.instance_states import InstanceEvent, InstanceStatus, IntentEvent, IntentStatus
 
 MISSING_S = 20.0
 """How long an instance must be left out of every list before it is taken to be gone: lists lag behind."""

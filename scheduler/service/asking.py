@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from scheduler.backends.base import Instance, LaunchOrder, Notice, NoticeKind
+from scheduler.domain.instance_states import InstanceEvent, IntentEvent, IntentStatus
 from scheduler.domain.instances import STALE_INTENT_S
 from scheduler.domain.start_up import Boot, start_up_script
-from scheduler.domain.states import InstanceEvent, IntentEvent, IntentStatus
 from scheduler.service.booting import dead_idle_s
 from scheduler.service.identity import Identity
 from scheduler.service.ledger import Ledger

@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from sqlmodel import Session
 
 from scheduler.backends.base import Instance
+from scheduler.domain.instance_states import InstanceEvent, InstanceStatus, IntentStatus
 from scheduler.domain.instances import Findings, Known, Listed, Order, Patience, Shown, Stranger, compare
-from scheduler.domain.states import InstanceEvent, InstanceStatus, IntentStatus
 from scheduler.service.pool_workers import WorkerState
 from scheduler.store.instances import CloudInstance, LaunchIntent
 from scheduler.store.renting import load_record

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 from sqlmodel import Session
 
 from scheduler.domain.budgeting import Grant, Rent, grant
+from scheduler.domain.instance_states import InstanceStatus, IntentStatus
 from scheduler.domain.scaling import Scaling
-from scheduler.domain.states import InstanceStatus, IntentStatus
 from scheduler.routing.reserving import is_kept
 from scheduler.service.farm import Farm
 from scheduler.service.ledger import Ledger

@@ -14,8 +14,8 @@ import structlog
 
 from scheduler.backends.base import LaunchPlan
 from scheduler.backends.registry import Registry, make, makes_instances
+from scheduler.domain.instance_states import InstanceEvent, IntentEvent, IntentStatus
 from scheduler.domain.scaling import Scaling
-from scheduler.domain.states import InstanceEvent, IntentEvent, IntentStatus
 from scheduler.errors import NotFound
 from scheduler.service.farm import Farm
 from scheduler.service.identity import Identity

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sqlmodel import col, select
 
-from scheduler.domain.states import TERMINAL_INTENTS, InstanceStatus
+from scheduler.domain.instance_states import TERMINAL_INTENTS, InstanceStatus
 from scheduler.errors import Denied
 from scheduler.protocol.workers import WorkerHello
 from scheduler.store.instances import CloudInstance, LaunchIntent

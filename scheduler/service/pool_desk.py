@@ -15,8 +15,8 @@ from sqlmodel import Session
 
 from scheduler.backends.base import BackendError, Instance, LaunchPlan, Notice, NoticeKind
 from scheduler.backends.registry import Registry
+from scheduler.domain.instance_states import InstanceStatus, IntentStatus
 from scheduler.domain.instances import Patience, Stranger
-from scheduler.domain.states import InstanceStatus, IntentStatus
 from scheduler.service.asking import Asking, take_note
 from scheduler.service.comparing import unwanted
 from scheduler.service.farm import Farm

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from scheduler.domain.states import InstanceStatus
+from scheduler.domain.instance_states import InstanceStatus
 from scheduler.service.farm import Farm
 from scheduler.service.pool_desk import PoolDesk
 from scheduler.service.viewing import reading

@@ -10,6 +10,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scheduler.backends.base import Instance
+from scheduler.domain.instance_states import (
+    INSTANCE_TRANSITIONS,
+    INTENT_TRANSITIONS,
+    TERMINAL_INTENTS,
+    InstanceEvent,
+    InstanceStatus,
+    IntentEvent,
+    IntentStatus,
+)
 from scheduler.domain.instances import (
     WHY_PROVIDER,
     Findings,
@@ -18,17 +27,7 @@ from scheduler.domain.instances import (
     Stranger,
     settle,
 )
-from scheduler.domain.states import (
-    INSTANCE_TRANSITIONS,
-    INTENT_TRANSITIONS,
-    TERMINAL_INTENTS,
-    InstanceEvent,
-    InstanceStatus,
-    IntentEvent,
-    IntentStatus,
-    may,
-    step,
-)
+from scheduler.domain.states import may, step
 from scheduler.service.comparing import find, known_view, order_view
 from scheduler.service.identity import end_join_codes
 from scheduler.service.ledger import Ledger

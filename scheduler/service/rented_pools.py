@@ -11,8 +11,8 @@ from sqlmodel import Session
 
 from scheduler.backends.base import Offer
 from scheduler.domain.budgeting import EVERYBODY, Rent
+from scheduler.domain.instance_states import InstanceStatus
 from scheduler.domain.scaling import InstanceView, Phase, Scaling
-from scheduler.domain.states import InstanceStatus
 from scheduler.routing.machines import Machine
 from scheduler.service.farm import Farm
 from scheduler.service.launching import Applied, Launcher

@@ -15,7 +15,8 @@ from typing import Any
 from sqlmodel import Session, col, func, select
 
 from scheduler.errors import Conflict, NotFound
-from scheduler.routing.reading_rules import RuleError, Syntax, read_rules
+from scheduler.routing.reading_rules import Syntax, read_rules
+from scheduler.routing.rule_faults import RuleError
 from scheduler.routing.rules import EMPTY_BOOK, Rule, RuleBook
 from scheduler.routing.vocabulary import Names
 from scheduler.service.farm import Farm, iso

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from scheduler.domain.states import InstanceStatus
+from scheduler.domain.instance_states import InstanceStatus
 from scheduler.service.farm import Farm, iso
 from scheduler.service.launching import Launcher
 from scheduler.service.pool_desk import PoolDesk

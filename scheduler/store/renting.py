@@ -10,7 +10,7 @@ import sqlalchemy
 from sqlmodel import Session, col, or_, select
 
 from scheduler.domain.budgeting import Paid, Pledge, Rent, Rented, Rents
-from scheduler.domain.states import TERMINAL_INTENTS, InstanceStatus
+from scheduler.domain.instance_states import TERMINAL_INTENTS, InstanceStatus
 from scheduler.store.instances import CloudInstance, LaunchIntent
 from scheduler.store.tables import Worker
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-from scheduler.domain import states
+from scheduler.domain import instance_states, states
 from tools.reference.markdown import code, page, table
 
 MACHINES: dict[str, tuple[Mapping[StrEnum, str], Mapping[tuple[StrEnum, StrEnum], StrEnum]]] = {
@@ -13,8 +13,8 @@ MACHINES: dict[str, tuple[Mapping[StrEnum, str], Mapping[tuple[StrEnum, StrEnum]
     "Task": (states.TASK_MEANING, states.TASK_TRANSITIONS),
     "Attempt": (states.ATTEMPT_MEANING, states.ATTEMPT_TRANSITIONS),
     "Worker": (states.WORKER_MEANING, states.WORKER_TRANSITIONS),
-    "Intent": (states.INTENT_MEANING, states.INTENT_TRANSITIONS),
-    "Instance": (states.INSTANCE_MEANING, states.INSTANCE_TRANSITIONS),
+    "Intent": (instance_states.INTENT_MEANING, instance_states.INTENT_TRANSITIONS),
+    "Instance": (instance_states.INSTANCE_MEANING, instance_states.INSTANCE_TRANSITIONS),
 }
 
 INTRODUCTION = """What is not listed here cannot happen: the code raises with the item's story, and the API answers 409.
@@ -24,7 +24,7 @@ A state without a next one is final."""
 def render() -> str:
     """The page."""
     machines = [machine(name, meaning, moves) for name, (meaning, moves) in MACHINES.items()]
-    return page("States", "scheduler/domain/states.py", INTRODUCTION, *machines)
+    return page("States", "scheduler/domain/states.py and instance_states.py", INTRODUCTION, *machines)
 
 
 def machine(name: str, meaning: Mapping[StrEnum, str], moves: Mapping[tuple[StrEnum, StrEnum], StrEnum]) -> str:

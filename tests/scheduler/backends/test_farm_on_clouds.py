@@ -20,7 +20,7 @@ from scheduler.backends.aws.backend import AwsBackend
 from scheduler.backends.base import Backend
 from scheduler.backends.gce.backend import GceBackend
 from scheduler.clock import ManualClock
-from scheduler.domain.states import InstanceStatus
+from scheduler.domain.instance_states import InstanceStatus
 from scheduler.settings import AwsPool, GcePool, PoolSettings
 
 pytestmark = pytest.mark.gce_client

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from scheduler.domain.budgeting import LATE_S
+from scheduler.domain.instance_states import InstanceEvent, InstanceStatus, IntentEvent, IntentStatus
 from scheduler.domain.instances import (
     MISSING_S,
     STALE_INTENT_S,
@@ -27,7 +28,6 @@ from scheduler.domain.instances import (
     compare,
     settle,
 )
-from scheduler.domain.states import InstanceEvent, InstanceStatus, IntentEvent, IntentStatus
 
 NOW_S = 10_000.0
 PATIENCE = Patience(lookup_s=120.0, join_s=900.0)

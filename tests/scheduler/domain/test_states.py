@@ -6,14 +6,20 @@ import itertools
 
 import pytest
 
-from scheduler.domain import states
-from scheduler.domain.states import (
-    ATTEMPT_MEANING,
-    ATTEMPT_TRANSITIONS,
+from scheduler.domain import instance_states, states
+from scheduler.domain.instance_states import (
     INSTANCE_MEANING,
     INSTANCE_TRANSITIONS,
     INTENT_MEANING,
     INTENT_TRANSITIONS,
+    InstanceEvent,
+    InstanceStatus,
+    IntentEvent,
+    IntentStatus,
+)
+from scheduler.domain.states import (
+    ATTEMPT_MEANING,
+    ATTEMPT_TRANSITIONS,
     JOB_MEANING,
     JOB_TRANSITIONS,
     TASK_MEANING,
@@ -23,10 +29,6 @@ from scheduler.domain.states import (
     WORKER_TRANSITIONS,
     AttemptEvent,
     AttemptStatus,
-    InstanceEvent,
-    InstanceStatus,
-    IntentEvent,
-    IntentStatus,
     InvalidTransition,
     JobEvent,
     JobStatus,
@@ -83,7 +85,7 @@ def test_terminal_jobs_only_move_by_a_persons_will():
 
 
 def test_the_tables_are_all_there_is():
-    assert {name for name in vars(states) if name.endswith("_TRANSITIONS")} == {
+    assert {name for name in vars(states) | vars(instance_states) if name.endswith("_TRANSITIONS")} == {
         "JOB_TRANSITIONS",
         "TASK_TRANSITIONS",
         "ATTEMPT_TRANSITIONS",

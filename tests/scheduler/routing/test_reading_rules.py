@@ -12,7 +12,8 @@ from rule_facts import NAMES
 
 from scheduler.routing.located import SyntaxFault
 from scheduler.routing.located_yaml import read_yaml
-from scheduler.routing.reading_rules import RULES_MAX, TEXT_MAX_BYTES, Fault, RuleError, read_rules
+from scheduler.routing.reading_rules import RULES_MAX, TEXT_MAX_BYTES, read_rules
+from scheduler.routing.rule_faults import Fault, RuleError
 from scheduler.routing.rules import Cap
 from scheduler.routing.scanning import read_json, read_toml
 

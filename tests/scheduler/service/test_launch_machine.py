@@ -22,7 +22,7 @@ from rented_farm import HOUR_S, POOL, RentedFarm
 
 from scheduler.backends.base import Throttled, Unknown
 from scheduler.domain.budgeting import LATE_S
-from scheduler.domain.states import InstanceStatus, IntentStatus
+from scheduler.domain.instance_states import InstanceStatus, IntentStatus
 from scheduler.errors import Denied
 from scheduler.service.treasury import Standing, standings
 

@@ -10,7 +10,7 @@ from memory_cloud import Crash, MemoryBackend, lose_answer_at, once, refuse_at
 from rented_farm import POOL, RentedFarm
 
 from scheduler.backends.base import StockOut
-from scheduler.domain.states import InstanceStatus
+from scheduler.domain.instance_states import InstanceStatus
 from scheduler.settings import AwsPool
 
 Make = Callable[..., RentedFarm]

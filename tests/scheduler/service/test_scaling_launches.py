@@ -9,7 +9,7 @@ import pytest
 from rented_farm import POOL, RentedFarm
 
 from scheduler.backends.base import Offer
-from scheduler.domain.states import InstanceStatus
+from scheduler.domain.instance_states import InstanceStatus
 from scheduler.service.rented_pools import smallest
 
 
