@@ -14,6 +14,7 @@ from typing import Any
 import bpy
 
 from .dependencies import is_packed
+from .outfield_core.costs import usd_of
 from .outfield_core.fields import settings_of
 from .outfield_core.frames import format_frames
 from .outfield_core.payload import Wish
@@ -102,7 +103,7 @@ def wish_of(scene: Any, wishes: dict[str, Any], facts: Facts) -> Wish:
     for name in ("project", "sequence", "shot", "task"):
         setattr(wish, name, str(wishes[name]))
     wish.priority, wish.deadline = int(wishes["priority"]), str(wishes["deadline"])
-    wish.cloud = str(wishes["cloud"])
+    wish.cloud, wish.cost_cap_usd = str(wishes["cloud"]), usd_of(wishes["cost_cap_usd"])
     wish.pools = [str(wishes["pool"])] if wishes["pool"] else []
     wish.preview_first, wish.paused = bool(wishes["preview_first"]), bool(wishes["paused"])
     wish.settings = {"scene": scene.name, **settings_of(wishes["overrides"])}

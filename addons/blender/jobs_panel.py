@@ -8,6 +8,7 @@ from typing import Any
 import bpy
 
 from . import session, showing
+from .outfield_core.costs import cost_lines
 from .outfield_core.following import JobView
 from .outfield_core.hashing import shown
 from .outfield_core.texts import tr
@@ -96,7 +97,7 @@ def bar(row: Any, fraction: float, text: str) -> None:
 
 
 def outlook(trial: dict[str, Any]) -> list[tuple[str, str]]:
-    """Where it would run and when it would be done, as lines with an icon."""
+    """Where it would run, when it would be done and what it would cost, as lines with an icon."""
     lines: list[tuple[str, str]] = []
     route = trial.get("route") or {}
     pools = route.get("chosen") or []
@@ -115,7 +116,7 @@ def outlook(trial: dict[str, Any]) -> list[tuple[str, str]]:
         lines.append((text, "TIME"))
     elif estimate.get("basis"):
         lines.append((str(estimate["basis"]).capitalize(), "TIME"))
-    return lines
+    return lines + [(text, "INFO") for text in cost_lines(trial)]
 
 
 def _clock(text: str) -> str:

@@ -13,7 +13,7 @@ from .outfield_core.spool import read_json, write_json
 
 PART_OF_IT = (
     "output_mode", "split_mode", "chunk", "tiles_x", "tiles_y", "sample_slices", "priority", "pool", "cloud",
-    "preview_first", "paused",
+    "cost_cap_usd", "preview_first", "paused",
 )  # fmt: skip
 
 

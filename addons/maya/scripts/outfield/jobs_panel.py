@@ -10,6 +10,7 @@ from maya import cmds
 
 from . import session, widgets
 from .outfield_core.client import quoted
+from .outfield_core.costs import cost_lines
 from .outfield_core.following import JobView
 from .outfield_core.hashing import shown
 from .outfield_core.texts import tr
@@ -89,7 +90,7 @@ def _page(job: JobView) -> None:
 
 
 def outlook(trial: Dict[str, Any]) -> List[str]:
-    """Where the job would run and when it would be done, in words."""
+    """Where the job would run, when it would be done and what it would cost, in words."""
     lines = []
     route, estimate = trial.get("route") or {}, trial.get("estimate") or {}
     pools = ", ".join(str(each) for each in route.get("chosen") or [])
@@ -105,7 +106,7 @@ def outlook(trial: Dict[str, Any]) -> List[str]:
     if finish:
         between = " ({})".format(tr("{low} to {high}", low=low, high=high)) if low and high and low != high else ""
         lines.append(tr("Done about {finish}", finish=finish) + between)
-    return lines
+    return lines + cost_lines(trial)
 
 
 def _clock(text: str) -> str:

@@ -36,6 +36,7 @@ DEFAULTS: Dict[str, Any] = {
     "deadline": "",
     "pool": "",
     "cloud": "allow",
+    "cost_cap_usd": "",  # US dollars; 0: only where it is free; empty: no bound
     "preview_first": False,
     "paused": False,
     "overrides": {},  # settings of the renderer as the farm describes them

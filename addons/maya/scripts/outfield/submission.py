@@ -14,6 +14,7 @@ from typing import Any, Dict, Iterator, List, Optional
 
 from . import copies, dependencies, roads, scene, session, settings
 from .outfield_core.client import normal_server
+from .outfield_core.costs import usd_of
 from .outfield_core.errors import FarmError, Refused
 from .outfield_core.fields import settings_of
 from .outfield_core.files import Found, find_files
@@ -139,6 +140,7 @@ class Assembly:
         for name in ("project", "sequence", "shot", "task"):
             setattr(wish, name, str(said[name]))
         wish.priority, wish.deadline, wish.cloud = int(said["priority"]), str(said["deadline"]), str(said["cloud"])
+        wish.cost_cap_usd = usd_of(said["cost_cap_usd"])
         wish.pools = [str(said["pool"])] if said["pool"] else []
         wish.preview_first, wish.paused = bool(said["preview_first"]), bool(said["paused"])
         own = self._mesh_settings(target) if said["preview"] else self._scene_settings(target)
