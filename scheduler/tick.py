@@ -1,6 +1,7 @@
-"""The farm's heartbeat: expire leases, notice lost workers, plan. `run` is one tick; APScheduler calls it.
+"""The farm's heartbeat: expire leases, notice lost workers, count what capped jobs cost, plan. `run` is one tick.
 
-Decisions are the domain's (`expiry`, `ranking`) and routing's; this module loads, asks, and applies.
+APScheduler calls it. Decisions are the domain's (`expiry`, `ranking`) and routing's; this module loads, asks, and
+applies.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import structlog
 
 from scheduler.domain.expiry import expired
 from scheduler.domain.states import WORKER_TRANSITIONS, WorkerEvent, may
+from scheduler.service.capping import Capper
 from scheduler.service.ending import expire
 from scheduler.service.farm import Farm
 from scheduler.service.ledger import Ledger
@@ -33,8 +35,8 @@ LOGGED_TASKS_MAX = 20
 class Tick:
     """One scheduler's tick."""
 
-    def __init__(self, farm: Farm, surveyor: Surveyor) -> None:
-        self._farm, self._surveyor = farm, surveyor
+    def __init__(self, farm: Farm, surveyor: Surveyor, capper: Capper) -> None:
+        self._farm, self._surveyor, self._capper = farm, surveyor, capper
         self._flushed_s = farm.clock.monotonic()
         self._lock = asyncio.Lock()
         self._loader = StepLoader()
@@ -49,6 +51,7 @@ class Tick:
             await self._lose_workers()
             await self._flush_last_seen()
             await expire_overrides(self._farm, self._farm.now_s())
+            await self._capper.run()
             await self._plan()
             self.count += 1
             self.last_s = self._farm.clock.monotonic() - started_s

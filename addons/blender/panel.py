@@ -13,6 +13,7 @@ import bpy
 from . import gathering, jobs_panel, session
 from .fixes import LABELS
 from .outfield_core import presets
+from .outfield_core.costs import may_be_capped
 from .outfield_core.facts import Finding
 from .outfield_core.hashing import shown
 from .outfield_core.outlook import outlook, stage_words, workers_there
@@ -24,7 +25,7 @@ from .submission import Assembly
 
 ICONS = {"error": "CANCEL", "warning": "ERROR", "note": "INFO"}
 FINDINGS_MAX = 12
-OUTLOOK_ICONS = {"place": "NETWORK_DRIVE", "nowhere": "ERROR", "time": "TIME"}
+OUTLOOK_ICONS = {"place": "NETWORK_DRIVE", "nowhere": "ERROR", "time": "TIME", "cost": "INFO"}
 """Lines of these kinds are shown; the rank stands beside the priority."""
 
 WRAP = 46
@@ -49,7 +50,7 @@ class OUTFIELD_PT_render(bpy.types.Panel):
         layout.use_property_decorate = False
         _status(layout, here)
         _wishes(layout, scene, here)
-        _options(layout, scene.outfield)
+        _options(layout, scene.outfield, here)
         _fields(layout, scene.outfield, here)
         _findings(layout, here)
         _estimate(layout, here)
@@ -159,7 +160,7 @@ def _match(column: Any, scene: Any, here: Session) -> None:
     column.label(text=text, icon="BLENDER" if fits else "ERROR")
 
 
-def _options(layout: Any, own: Any) -> None:
+def _options(layout: Any, own: Any, here: Session) -> None:
     box = layout.column()
     head = box.row()
     head.use_property_split, head.alignment = False, "LEFT"
@@ -169,6 +170,8 @@ def _options(layout: Any, own: Any) -> None:
         box.prop(own, "paused", text=tr("Hold"))
         box.prop(own, "deadline", text=tr("Deadline"))
         chosen(box, own, "cloud", tr("Cloud"), CLOUDS[1:], expand=False)
+        if may_be_capped(here.follower.view.info, own.cost_cap_usd):
+            box.prop(own, "cost_cap_usd", text=tr("Cost cap (USD)"))
         box.prop(own, "pool", text=tr("Pool"))
         box.prop(own, "project", text=tr("Project"))
         box.prop(own, "sequence", text=tr("Sequence"))

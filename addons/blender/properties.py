@@ -79,6 +79,9 @@ class OutfieldSettings(bpy.types.PropertyGroup):
     deadline: bpy.props.StringProperty(name="Deadline", description="e.g. 2026-12-01T18:00:00Z; empty: none")
     pool: bpy.props.StringProperty(name="Pool", description="Only there; empty: as the farm decides")
     cloud: bpy.props.EnumProperty(name="Cloud", items=CLOUDS[1:], default="allow")
+    cost_cap_usd: bpy.props.StringProperty(
+        name="Cost cap (USD)", description="The most that the job may cost; 0: only where it is free; empty: no bound"
+    )
     preview_first: bpy.props.BoolProperty(name="Preview first", description="First, last and middle frame first")
     paused: bpy.props.BoolProperty(name="Hold", description="Accepted, but not started until you resume it")
     fields: bpy.props.CollectionProperty(type=OutfieldField)

@@ -14,7 +14,7 @@ from scheduler.api.context import Caller, Serving, guarded, takes, tells
 from scheduler.api.files import BYTES
 from scheduler.api.reports import check_report
 from scheduler.api.requests import Announcement, Completion, Ending, Failure, read
-from scheduler.api.shapes import AckShape, DirectShape, LogShape, PictureShape, StagedShape
+from scheduler.api.worker_shapes import AckShape, DirectShape, LogShape, PictureShape, StagedShape
 from scheduler.errors import Refused, StaleAttempt
 from scheduler.objects.port import Announced
 from scheduler.protocol.work import OutputFile, Report

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from scheduler.api.answers import answer
 from scheduler.api.context import OnFarm, Serving, guarded, tells
 from scheduler.api.shapes import Shape
+from scheduler.service.cost_outlook import job_cost
 from scheduler.service.farm import iso
 from scheduler.service.forecasting import Forecaster, StepOutlook
 from scheduler.service.judging import accuracy_report
@@ -41,6 +42,35 @@ class StepEstimateShape(Shape):
     frame: FrameTimeShape
 
 
+class UsdShape(Shape):
+    """US dollars: low to high hold with a probability of 80 %."""
+
+    low: float
+    likely: float
+    high: float
+
+
+class CostShareShape(Shape):
+    """What a pool is expected to do of a job."""
+
+    pool: str
+    tasks: float
+    machine_hours: float | None = Field(description="hours of whole machines; null: nobody has seen such frames")
+    usd: float | None = Field(description="what that costs, expected; 0 where it is free")
+
+
+class CostShape(Shape):
+    """What a job costs in all. Without a number, `note` says why there is none."""
+
+    usd: UsdShape | None = Field(description="with what was spent already, and never over the cost cap")
+    spent_usd: float
+    cost_cap_usd: float | None
+    tasks: int = Field(description="tasks that are left")
+    machine_hours: float | None = Field(description="hours of whole machines that they take")
+    pools: list[CostShareShape] = Field(description="where they are expected to be done, most first")
+    note: str
+
+
 class EstimateShape(Shape):
     """When a job will finish. Without a finish, `basis` says why there is none."""
 
@@ -52,6 +82,7 @@ class EstimateShape(Shape):
     high: str | None
     basis: str
     deadline: str | None = Field(description="the earlier of the job's own and production's")
+    cost: CostShape
     slack_s: float | None = Field(description="from the finish to the deadline; negative: it will be late")
     steps: list[StepEstimateShape]
 
@@ -86,10 +117,13 @@ class AccuracyReportShape(AccuracyShape):
 
 @router.get("/jobs/{job}/estimate", responses=tells(EstimateShape, 404))
 async def get_estimate(services: Serving, job: str) -> Response:
-    """When a job will finish, in an interval that holds 80 %, and what its frames take."""
+    """When a job will finish and what it will cost, in intervals that hold 80 %, where, and what its frames take."""
     number = number_of_job(job)
     status, deadline_s = await reading(services.farm, lambda session: _standing(session, number))
-    return answer(_view(services.forecaster, number, status, deadline_s), f"The estimate of job {number:05d}.")
+    cost = await job_cost(services.farm, services.forecaster, services.capper, number)
+    return answer(
+        _view(services.forecaster, number, status, deadline_s) | {"cost": cost}, f"The estimate of job {number:05d}."
+    )
 
 
 @router.get("/estimates/accuracy", responses=tells(AccuracyReportShape))

@@ -16,8 +16,8 @@ from scheduler.api.answers import answer
 from scheduler.api.archive import stream_zip
 from scheduler.api.context import OnFarm, Serving, guarded, next_page, page_size, sends, tells
 from scheduler.api.files import REVALIDATE, Told, file_answer, media_of, stream_answer
+from scheduler.api.job_shapes import FrameShape
 from scheduler.api.pictures import shown
-from scheduler.api.shapes import FrameShape
 from scheduler.errors import NotFound
 from scheduler.imaging.facts import Verdict
 from scheduler.service.farm import Farm

@@ -11,11 +11,13 @@ from starlette.responses import Response
 from scheduler.api.answers import answer
 from scheduler.api.bodies import json_object
 from scheduler.api.context import Caller, OnFarm, Serving, guarded, next_page, page_size, takes, tells
-from scheduler.api.requests import CancelJob, Priority, Retry, read
-from scheduler.api.shapes import EventShape, JobEntry, JobShape, TaskShape
+from scheduler.api.job_shapes import EventShape, JobEntry, JobShape, TaskShape
+from scheduler.api.requests import CancelJob, CostCap, Priority, Retry, read
 from scheduler.domain.wishes import Source
 from scheduler.errors import NotFound, Refused
 from scheduler.service import controlling
+from scheduler.service.capping_jobs import cap_job
+from scheduler.service.cost_outlook import job_cost
 from scheduler.service.farm import Farm, iso, job_number
 from scheduler.service.overriding import prioritise_job
 from scheduler.service.viewing import find_job, list_events, number_of_job, reading
@@ -130,6 +132,7 @@ async def get_why(services: Serving, job: str) -> Response:
     farm = services.farm
     await reading(farm, lambda session: find_job(session, number))
     told = await services.explainer.why_job(number, undeliverable=services.publisher.waiting)
+    told["cost"] = await job_cost(farm, services.forecaster, services.capper, number)
     return answer(told, f"Why job {number:05d} is where it is.")
 
 
@@ -181,6 +184,18 @@ async def priority(request: Request, farm: OnFarm, caller: Caller, job: str) -> 
     until = f" until {iso(ends_at)}" if ends_at is not None else ""
     override = f", an override{until}" if source is Source.OVERRIDE else ""
     return await _shown(farm, number, f"given priority {wanted.priority}{override}")
+
+
+@router.post("/jobs/{job}/cost_cap", responses=tells(JobShape, 404, 409, 422), openapi_extra=takes("CostCap"))
+async def cost_cap(request: Request, farm: OnFarm, caller: Caller, job: str) -> Response:
+    """Change the most that a job may cost in pools with a price; null removes the cap.
+
+    Under what it has cost already it stops what runs there. See GET /jobs/{job}/why for what the cap closes.
+    """
+    number = number_of_job(job)
+    usd = read(CostCap, await json_object(request)).cost_cap_usd
+    await cap_job(farm, number, usd, caller.name)
+    return await _shown(farm, number, "freed of its cost cap" if usd is None else f"capped at {usd:.2f} USD")
 
 
 async def _remove(farm: Farm, text: str, by: str) -> Response:

@@ -55,6 +55,7 @@ PERMISSIONS: dict[str, frozenset[Role] | None] = {
     "POST /jobs/{job}/retry": PEOPLE,
     "POST /jobs/{job}/priority": PEOPLE,
     "DELETE /jobs/{job}/priority": PEOPLE,
+    "POST /jobs/{job}/cost_cap": PEOPLE,
     "GET /priorities": PEOPLE,
     "POST /priorities/sync": PEOPLE,
     # A conflict that is retried overwrites what a person has put into the tracker.

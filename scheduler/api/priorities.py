@@ -9,8 +9,8 @@ from starlette.responses import Response
 
 from scheduler.api.answers import answer
 from scheduler.api.context import Caller, OnFarm, Serving, guarded, next_page, page_size, tells
+from scheduler.api.job_shapes import JobShape
 from scheduler.api.points_shapes import PrioritiesShape
-from scheduler.api.shapes import JobShape
 from scheduler.errors import Refused
 from scheduler.service.farm import job_number
 from scheduler.service.overriding import clear_override

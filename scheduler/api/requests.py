@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from scheduler.domain.economy import POINTS_MAX
 from scheduler.errors import Refused
+from scheduler.protocol.submission import USD_MAX
 from scheduler.protocol.work import FailureClass, OutputKind
 from scheduler.service.overriding import REASON_MAX
 from scheduler.service.rating import RATING_MAX, RATING_MIN
@@ -51,6 +52,14 @@ class Priority(Body):
             offset = self.expires_at.tzinfo or UTC
             return self.expires_at.replace(tzinfo=offset).timestamp()
         return None if self.hours is None else now_s + self.hours * 3600.0
+
+
+class CostCap(Body):
+    """The most that a job may cost in pools with a price."""
+
+    cost_cap_usd: float | None = Field(
+        ge=0, le=USD_MAX, allow_inf_nan=False, description="US dollars; 0: only where it is free; null: no bound"
+    )
 
 
 class Grant(Body):
@@ -147,7 +156,7 @@ class Failure(Ending):
 
 
 BODIES = (
-    *(Retry, Priority, Grant, Boost, Rating, SettleMessage, Reap, CancelJob, NewToken),
+    *(Retry, Priority, CostCap, Grant, Boost, Rating, SettleMessage, Reap, CancelJob, NewToken),
     *(Announcement, Completion, Failure),
 )
 

@@ -121,14 +121,22 @@ async def roll_back_rules(
     return await _in_force(farm, "Version {version} of the rules is in force from now on.")
 
 
-@router.post("/rules/test", responses=tells(dict[str, object], 400, 422, words="As GET /jobs/{job}/why answers"),
-             openapi_extra=takes("NewJob"))  # fmt: skip
+@router.post(
+    "/rules/test",
+    responses=tells(dict[str, object], 400, 422, words="As GET /jobs/{job}/why answers, with `cost` and `shifts`"),
+    openapi_extra=takes("NewJob"),
+)
 async def try_rules(request: Request, services: Serving, caller: Caller) -> Response:
-    """Explain what would become of a job under the rules in force, its scene sent or not. Nothing is stored."""
+    """Explain what would become of a job under the rules in force, and what it would cost, its scene sent or not.
+
+    Nothing is stored.
+    """
     payload = validate_payload(await json_body(request))
     draft = await draft_job(services.farm, caller.name, payload, sketch=True)
     told = services.explainer.why_draft(draft)
-    told |= await finish_if(services.farm, services.forecaster, services.estimator, services.surveyor, draft=draft)
+    told |= await finish_if(
+        services.farm, services.forecaster, services.estimator, services.surveyor, services.capper, draft=draft
+    )
     return answer(told, "What would become of this job; nothing was stored.")
 
 

@@ -14,7 +14,7 @@ from scheduler.api.blobs import record_blob
 from scheduler.api.bodies import json_body
 from scheduler.api.context import Answers, Caller, Serving, guarded, takes, tells
 from scheduler.api.forms import receive_form, submission_fields
-from scheduler.api.shapes import JobShape
+from scheduler.api.job_shapes import JobShape
 from scheduler.protocol.submission import NewJob
 from scheduler.scenes.archive import inspect
 from scheduler.service.farm import Farm

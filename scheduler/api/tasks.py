@@ -11,8 +11,8 @@ from starlette.responses import Response
 from scheduler.api.answers import answer
 from scheduler.api.context import OnFarm, Serving, guarded, sends, tells
 from scheduler.api.files import REVALIDATE, Told, file_answer
+from scheduler.api.job_shapes import TaskWithAttempts
 from scheduler.api.pictures import shown
-from scheduler.api.shapes import TaskWithAttempts
 from scheduler.service.picturing import picture_missing
 from scheduler.service.viewing import reading
 from scheduler.service.viewing_tasks import find_log, number_of_task, read_log, show_task, with_progress

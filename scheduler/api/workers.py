@@ -12,8 +12,8 @@ from scheduler.api.answers import answer, envelope, raw_answer
 from scheduler.api.bodies import json_body, json_object
 from scheduler.api.context import Answers, Caller, OnFarm, Serving, guarded, takes, tells
 from scheduler.api.requests import Rating, read
-from scheduler.api.shapes import CertificateShape, PoolShape, WelcomeShape, WorkerShape
 from scheduler.api.submission import KeyHeader
+from scheduler.api.worker_shapes import CertificateShape, PoolShape, WelcomeShape, WorkerShape
 from scheduler.errors import Denied, NotFound
 from scheduler.protocol.workers import CertificateRequest, WorkerHello
 from scheduler.service.certifying import certify

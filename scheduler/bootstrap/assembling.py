@@ -13,6 +13,7 @@ from scheduler.imaging.pool import ImagingPool
 from scheduler.priorities.delivering import Courier, make_courier
 from scheduler.priorities.outbox import make_outbox
 from scheduler.priorities.syncing import Tracker
+from scheduler.service.capping import Capper
 from scheduler.service.enforcing import Treasurer
 from scheduler.service.explaining import Explainer
 from scheduler.service.farm import Farm
@@ -62,12 +63,7 @@ def assemble(
     Raises:
         Refused: the rules of the settings are wrong.
     """
-    farm = Farm(store, clock, settings, Live(), id=farm_id)
-    farm.tracker = tracker(store, settings, clock)
-    farm.outbox = make_outbox(settings.shotgrid, farm_id)
-    farm.authority = authority_of(farm)
-    make_board(farm)
-    load_rules(farm)
+    farm = _farm(store, settings, clock, farm_id, tracker(store, settings, clock))
     identity = Identity(farm)
     identity.load()
     estimator = Estimator(settings.estimates)
@@ -76,6 +72,7 @@ def assemble(
     following = Following(farm, farm.tracker)
     publisher = Publisher(farm, imaging, estimator)
     launcher = Launcher(farm, identity, farm_id=farm_id, registry=backends)
+    capper = Capper(farm, forecaster, estimator, launcher)
     staging = Staging(farm)
     return Services(
         farm=farm,
@@ -91,13 +88,25 @@ def assemble(
         following=following,
         courier=_courier(farm, imaging),
         sites=_sites(farm, surveyor, publisher),
-        explainer=Explainer(farm, surveyor, forecaster, following),
+        explainer=Explainer(farm, surveyor, forecaster, following, capper),
         launcher=launcher,
         treasurer=Treasurer(farm, launcher),
+        capper=capper,
         scaler=Scaler(farm, forecaster, surveyor, RentedPools(farm, launcher)),
         farm_id=farm_id,
         started_at=farm.now_s(),
     )
+
+
+def _farm(store: Store, settings: Settings, clock: Clock, farm_id: str, tracker: Tracker | None) -> Farm:
+    """What every use case works with, with the rules in force."""
+    farm = Farm(store, clock, settings, Live(), id=farm_id)
+    farm.tracker = tracker
+    farm.outbox = make_outbox(settings.shotgrid, farm_id)
+    farm.authority = authority_of(farm)
+    make_board(farm)
+    load_rules(farm)
+    return farm
 
 
 def _sites(farm: Farm, surveyor: Surveyor, publisher: Publisher) -> Sites:

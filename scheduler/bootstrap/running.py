@@ -83,7 +83,7 @@ async def _ticking(services: Services) -> AsyncIterator[None]:
     await asyncio.to_thread(services.estimator.load, farm.store)
     await asyncio.to_thread(services.surveyor.load)
     await services.imaging.start()
-    tick = Tick(farm, services.surveyor)
+    tick = Tick(farm, services.surveyor, services.capper)
     await tick.run()
     await services.forecaster.run()
     await services.launcher.start()

@@ -117,6 +117,7 @@ VERBS: Places = (
         retry="Give failed and canceled tasks all their attempts back.",
         priority="Change the priority of a job, or override what production wants for it.",
     ),
+    *_verbs(JOBS, "cap", cap="Change the most that a job may cost in pools with a price."),
     *_verbs(JOBS, "priorities", priorities="List what production wants against what the farm does."),
     *_verbs(JOBS, "users", boost="Spend points of your own to raise a job's priority."),
     *_verbs(

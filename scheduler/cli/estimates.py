@@ -1,4 +1,4 @@
-"""`estimate`, `estimates`: when a job will finish and on what that rests; how good such forecasts have been."""
+"""`estimate`, `estimates`: when a job will finish, what it costs, and why; how good such forecasts have been."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ def estimate(cli: Cli, job: JobArgument) -> None:
             ("known from", data["basis"]),
             ("deadline", moment(data["deadline"], now)),
             ("slack", slack(data["slack_s"])),
+            *cost_fields(data.get("cost") or {}),
         ]
     )
     if data["steps"]:
@@ -75,6 +76,43 @@ def step_row(step: Mapping[str, Any]) -> list[object]:
 def accuracy_row(name: str, group: Mapping[str, Any]) -> list[object]:
     """A group of forecasts as a row of `ACCURACY_COLUMNS`."""
     return [name, group["count"], f"{group['median_error']:.0%}", f"{group['coverage']:.0%}"]
+
+
+def cost_fields(cost: Mapping[str, Any]) -> list[tuple[str, object]]:
+    """What a job costs and where, as named values; nothing of a farm that does not say."""
+    if not cost:
+        return []
+    usd, cap = cost["usd"], cost["cost_cap_usd"]
+    told = "not known" if usd is None else usd_range(usd)
+    spent = f", {money(cost['spent_usd'])} of it spent" if cost["spent_usd"] and usd is not None else ""
+    return [
+        ("cost", f"{told}{spent}"),
+        ("cost cap", None if cap is None else money(cap)),
+        ("where", [share_line(share) for share in cost["pools"]]),
+        ("note", cost["note"] or None),
+    ]
+
+
+def usd_range(usd: Mapping[str, float]) -> str:
+    """`2.10 USD (1.40 to 3.20 USD)`, or one number where that is all."""
+    if money(usd["low"]) == money(usd["high"]):
+        return money(usd["likely"])
+    return f"{money(usd['likely'])} ({usd['low']:.2f} to {money(usd['high'])})"
+
+
+def share_line(share: Mapping[str, Any]) -> str:
+    """`onprem: 40 tasks, 1.2 machine-hours, 0.00 USD`."""
+    parts = [f"{share['tasks']:g} tasks"]
+    if share["machine_hours"] is not None:
+        parts.append(f"{share['machine_hours']:.2f} machine-hours")
+    if share["usd"] is not None:
+        parts.append(money(share["usd"]))
+    return f"{share['pool']}: {', '.join(parts)}"
+
+
+def money(usd: float) -> str:
+    """US dollars; of a few cents, the digits that count."""
+    return f"{usd:.2f} USD" if usd >= 0.1 or usd == 0 else f"{usd:.2g} USD"
 
 
 def moment(text: str | None, now: datetime) -> str:

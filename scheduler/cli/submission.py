@@ -43,6 +43,7 @@ class Flags:
     shot: str | None = None
     pools: list[str] = field(default_factory=list[str])
     cloud: str | None = None
+    cost_cap_usd: float | None = None
     after: list[str] = field(default_factory=list[str])
     tags: list[str] = field(default_factory=list[str])
     max_attempts: int | None = None
@@ -72,6 +73,7 @@ def body_of(flags: Flags, scene: str | None, cwd: Path) -> dict[str, Any]:
         "deadline": flags.deadline,
         "pools": flags.pools or None,
         "cloud": flags.cloud,
+        "cost_cap_usd": flags.cost_cap_usd,
         "requires": {"tags": flags.tags or None},
         "depends_on": flags.after or None,
         "max_attempts": flags.max_attempts,

@@ -37,6 +37,9 @@ ProjectOption = Annotated[str | None, typer.Option(metavar="NAME", help="project
 ShotOption = Annotated[str | None, typer.Option(metavar="NAME", help="shot it belongs to")]
 PoolOption = Annotated[list[str] | None, typer.Option(metavar="NAME", help="only in this pool")]
 CloudOption = Annotated[str | None, typer.Option(metavar="WORD", help="allow, prefer or never  [allow]")]
+CostCapOption = Annotated[
+    float | None, typer.Option(min=0, metavar="USD", help="most it may cost; 0: only where it is free")
+]
 AfterOption = Annotated[list[str] | None, typer.Option(metavar="ID", help="only after this job has succeeded")]
 TagOption = Annotated[list[str] | None, typer.Option(metavar="TAG", help="only on workers with this tag")]
 AttemptsOption = Annotated[int | None, typer.Option(min=1, metavar="N", help="tries per task  [3]")]
@@ -69,6 +72,7 @@ def submit(
     shot: ShotOption = None,
     pool: PoolOption = None,
     cloud: CloudOption = None,
+    cost_cap_usd: CostCapOption = None,
     after: AfterOption = None,
     tag: TagOption = None,
     max_attempts: AttemptsOption = None,
@@ -86,7 +90,8 @@ def submit(
     """
     flags = Flags(
         name, renderer, frames, chunk, tiles, samples_split, output, format, setting or [], priority, deadline,
-        project, shot, pool or [], cloud, after or [], tag or [], max_attempts, timeout_s, paused, preview_first,
+        project, shot, pool or [], cloud, cost_cap_usd, after or [], tag or [], max_attempts, timeout_s, paused,
+        preview_first,
     )  # fmt: skip
     return _flush(cli) if flush else _submit(cli, submission_of(flags, scene, cli.connection, upload), wait=wait)
 

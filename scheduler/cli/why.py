@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from scheduler.cli.estimates import cost_fields
 from scheduler.cli.jobs import JobArgument
 from scheduler.cli.output import Column, Output
 from scheduler.cli.session import Cli
@@ -43,6 +44,7 @@ def explain(output: Output, data: Mapping[str, Any]) -> None:
             ("priority", priority_line(rank, data.get("override"))),
             ("deadline", deadline_line(rank)),
             ("finish", finish_line(data.get("estimate") or {})),
+            *cost_fields(data.get("cost") or {}),
             ("tracker", tracker_line(data.get("tracking") or {})),
             ("rules", ", ".join(route.get("rules") or ()) or None),
         ]

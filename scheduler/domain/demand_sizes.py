@@ -60,14 +60,15 @@ def portion_out(pools: Iterable[PoolView], work: Iterable[Work], free_slots: flo
                 break
             portion, each = portions[pool.name], tasks_of_a_slot(pool, job.task_s)
             room = (pool.workers_max - pool.busy) * pool.slots - portion.slots
-            count = min(tasks, math.floor(room * each + NOTHING_LEFT))
+            tasks_here = min(tasks, job.rooms.get(pool.name, tasks))
+            count = min(tasks_here, math.floor(room * each + NOTHING_LEFT))
             if count > 0:
                 portion.tasks += count
                 portion.work_s += job.ready_s * count / job.ready
                 portion.slots += count / each
                 given[job.job] = given.get(job.job, 0) + count
                 tasks -= count
-            portion.turned_away += tasks
+            portion.turned_away += max(0, min(tasks, tasks_here - count))
     return Portions(portions, given)
 
 

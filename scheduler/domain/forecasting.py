@@ -21,6 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from scheduler.domain.estimating import Z80, FrameTime
+from scheduler.domain.portions import Portion, running_portions, waiting_portions
 from scheduler.domain.slots import Lanes, SlotGroup, longest_s, place, time_unit_s
 
 UNFORESEEN = 0.08
@@ -106,19 +107,29 @@ class _Job:
     sd_s: float = 0.0
 
 
-def forecast(queue: Sequence[QueuedStep], slots: Mapping[str, SlotGroup], now_s: float) -> dict[int, Forecast]:
+def forecast(
+    queue: Sequence[QueuedStep],
+    slots: Mapping[str, SlotGroup],
+    now_s: float,
+    portions: dict[int, list[Portion]] | None = None,
+) -> dict[int, Forecast]:
     """When each job finishes. `queue` stands in rank order; `slots` are the groups of slots with their power.
 
-    A job that no slot may take, or that waits for one that is not in the queue, has no forecast and is left out.
+    A job that no slot may take, or that waits for one not in the queue, has none. `portions`, if given, is filled.
     """
     works = _works(queue)
     unit_s = time_unit_s([work.task_s for work in works], [s.tasks_waiting + s.tasks_running for s in queue])
-    lanes = _Farm((name, Lanes(group, unit_s)) for name, group in slots.items() if group.count > 0 and group.power > 0)
+    lanes = _Farm(
+        (name, Lanes(group, unit_s, name)) for name, group in slots.items() if group.count > 0 and group.power > 0
+    )
     _hold_running(works, lanes)
     done: dict[int, _Job] = {}
     for job, ready_s in _in_order(_jobs(works), lanes, done):
-        if _fast_forward(job, lanes, ready_s, done):
+        parts: list[Portion] | None = None if portions is None else []
+        if _fast_forward(job, lanes, ready_s, done, parts):
             done[job.job] = job
+            if portions is not None and parts is not None:
+                portions[job.job] = parts
     return _told(done, now_s)
 
 
@@ -209,22 +220,30 @@ class _Waiting:
         self.release(job.job)
 
 
-def _fast_forward(job: _Job, lanes: _Farm, ready_s: float, done: Mapping[int, _Job]) -> bool:
+def _fast_forward(
+    job: _Job, lanes: _Farm, ready_s: float, done: Mapping[int, _Job], parts: list[Portion] | None
+) -> bool:
     """Place the job's tasks; False where some of them cannot be placed."""
     before_sd = max([done[need].sd_s for need in job.after], default=0.0) if job.after else 0.0
     finish, variance = ready_s, before_sd**2
     for work in job.works:
+        lengths = (work.task_s, work.step.time.doubt, work.spread)
         ended, spread = _running_end(work, lanes) if work.step.running else (0.0, 0.0)
         if work.step.tasks_waiting:
             usable = lanes.usable(work.step.slots)
             if not usable:
                 return False
+            laid = [lane.laid for lane in usable] if parts is not None else ()
             waiting_end, waiting_variance = _lay(work, usable, ready_s, before_sd)
+            if parts is not None:
+                parts += waiting_portions(work.step.tasks_waiting, *lengths, usable, laid)
             if work.step.level > 0 and waiting_end < finish + work.task_s:
                 # The last merge begins when the last part is there.
                 waiting_end, waiting_variance = finish + work.task_s, variance
             if waiting_end >= ended:
                 ended, spread = waiting_end, waiting_variance
+        if parts is not None:
+            parts += running_portions(work.step.running, *lengths, lanes)
         if ended >= finish:
             finish, variance = ended, spread
     job.finish_s, job.sd_s = finish, math.sqrt(variance + (UNFORESEEN * finish) ** 2)

@@ -69,18 +69,19 @@ def overflows(ground: Ground, pools: Mapping[str, PoolView], without: Collection
     ledger = _Ledger()
     for work in sorted(ground.work, key=_ends):
         able = [pools[name] for name in work.pools if name in pools]
-        if work.job in without or work.left_s < SMALL_S or not able:
+        may_s = work.elsewhere_s(pool.name for pool in able)
+        if work.job in without or may_s < SMALL_S or not able:
             continue
         if work.deadline_s is None or not work.home or work.home_finish_s is None:
             if work.deadline_s is not None or (not work.home and len(able) == len(work.pools)):
-                ledger.give(work, work.left_s, work.deadline_s)
+                ledger.give(work, may_s, work.deadline_s)
             continue
         if work.job in ground.covered:
-            ledger.givers.append((work, work.left_s))
+            ledger.givers.append((work, may_s))
         late_s = max(lateness_s(work, pool.caution) + margin_s(work, pool, ground.now_s) for pool in able)
         need_s = ledger.take(late_s * work.home_power - ledger.given_s, work.deadline_s)
         before = ledger.found.get(work.job)
-        own_s = work.left_s - (before.work_s if before else 0.0)
+        own_s = may_s - (before.work_s if before else 0.0)
         if need_s >= SMALL_S and own_s > 0:
             part_s = min(own_s, max(need_s, work.task_s))  # a task goes as a whole
             ledger.give(work, part_s, work.deadline_s)

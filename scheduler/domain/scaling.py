@@ -130,7 +130,7 @@ class Work:
     leased now and take `ready_s` together; `left` are all that nobody has begun, `left_s` together, `task_s` is what
     one takes. `home` says whether it may run on machines that are there anyhow; `home_finish_s` to `home_high_s` is
     when all of it would be done if every job stayed at home, as foretold (None: never), `home_power` the power of the
-    slots that this assumes. `name` is for people.
+    slots that this assumes. `name` is for people. `rooms` bounds its tasks in pools where the job's cost cap does.
     """
 
     job: int
@@ -146,6 +146,12 @@ class Work:
     home_high_s: float | None = None
     home_power: float = 0.0
     name: str = ""
+    rooms: Mapping[str, int] = field(default_factory=dict[str, int])
+
+    def elsewhere_s(self, pools: Iterable[str]) -> float:
+        """How much of the work that is left may be done in the one of these pools that may take most of it."""
+        tasks = max([self.rooms.get(pool, self.left) for pool in pools], default=0)
+        return self.left_s if tasks >= self.left else tasks * self.task_s
 
 
 @dataclass(frozen=True)

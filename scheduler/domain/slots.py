@@ -58,10 +58,11 @@ def time_unit_s(task_s: Sequence[float], counts: Sequence[int]) -> float:
 class Lanes:
     """The slots of one group, and the work that was laid onto them."""
 
-    __slots__ = ("_entries", "_keys", "_unit_s", "_work", "_worry", "_worry_squared", "power", "slots")
+    __slots__ = ("_entries", "_keys", "_unit_s", "_work", "_worry", "_worry_squared", "laid", "name", "power", "slots")
 
-    def __init__(self, group: SlotGroup, unit_s: float) -> None:
-        self.power = group.power
+    def __init__(self, group: SlotGroup, unit_s: float, name: str = "") -> None:
+        self.name, self.power = name, group.power
+        self.laid = 0.0  # tasks that were laid here where a step had a choice
         self.slots = group.count
         self._unit_s = unit_s
         self._keys: list[int] = []
@@ -170,6 +171,7 @@ def place(usable: Sequence[Lanes], tasks: float, task_s: float, *, not_before_s:
         if len(usable) > 1:
             lane = min(usable, key=_free_s)
         free_s, taken = lane.take(left)
+        lane.laid += taken
         begins = max(not_before_s, free_s)
         lane.add(begins + task_s / lane.power, taken)
         left -= taken
@@ -207,6 +209,7 @@ def _lay_waves(usable: Sequence[Lanes], tasks: float, task_s: float, not_before_
     if waves <= 0:
         return 0.0
     for lane in usable:
+        lane.laid += waves * lane.slots * lane.power
         lane.shift(waves * task_s, not_before_s)
     return waves * capacity
 

@@ -11,6 +11,9 @@ from scheduler.protocol.renderers import Format
 
 TEXT_MAX = 1024
 TAGS_MAX = 64
+USD_MAX = 1e9
+"""The highest cost cap."""
+
 HOPS_MAX = 8
 """Farms that a job may come through, one handing it over to the next."""
 
@@ -79,6 +82,13 @@ class NewJob(BaseModel):
         default=None, max_length=TAGS_MAX, description="pools it may run in; none: as the farm decides"
     )
     cloud: Literal["allow", "prefer", "never"] = Field(default="allow", description="may it leave the studio")
+    cost_cap_usd: float | None = Field(
+        default=None,
+        ge=0.0,
+        le=USD_MAX,
+        allow_inf_nan=False,
+        description="the most that it may cost in pools with a price; 0: only where it is free; none: no bound",
+    )
     requires: Requires = Field(default_factory=Requires)
     depends_on: list[str] = Field(default_factory=list, max_length=1000, description="jobs that must succeed first")
     max_attempts: int = Field(

@@ -129,6 +129,7 @@ class JobLine(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
     samples: Annotated[int, Meta(ge=1, le=4096)] | None = None
     requires: RequiresSpec = RequiresSpec()
     cloud: Literal["allow", "prefer", "never"] = "allow"
+    cost_cap_usd: Annotated[float, Meta(ge=0)] | None = None
     pools: tuple[str, ...] = ()
     depends_on: tuple[str, ...] = ()
     max_attempts: Annotated[int, Meta(ge=1, le=100)] = 3

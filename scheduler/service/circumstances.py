@@ -34,7 +34,7 @@ class Circumstances:
     and has no finish there never finishes there. `shared` are the facts that are the same for all jobs.
     `sites` are the other farms by pool, `refused` by job the sites that did not take it lately, with the reason.
     `unbegun` are jobs that run, as far as their status goes, but only ever did at a site. `reserved` are the pools
-    whose rented workers are kept for some jobs.
+    whose rented workers are kept for some jobs, `unaffordable` by job those that its cost cap closes, with the reason.
     """
 
     now_s: float
@@ -50,6 +50,7 @@ class Circumstances:
     sites: Mapping[str, SiteOffer] = field(default_factory=dict[str, SiteOffer])
     refused: Mapping[int, Mapping[str, str]] = field(default_factory=dict[int, Mapping[str, str]])
     unbegun: frozenset[int] = frozenset()
+    unaffordable: Mapping[int, Mapping[str, str]] = field(default_factory=dict[int, Mapping[str, str]])
 
     def closed_sites(self, job: int, project: str) -> dict[str, str]:
         """The sites that a job does not go to at present, with the reason: they did not take it, or money is spent."""

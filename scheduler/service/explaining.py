@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from sqlmodel import Session, col, func, select
@@ -15,11 +15,13 @@ from scheduler.errors import NotFound
 from scheduler.routing.caps import room_in
 from scheduler.routing.machines import shortfall
 from scheduler.routing.route import Route
+from scheduler.service.capping import Capper
 from scheduler.service.circumstances import Circumstances
 from scheduler.service.farm import Farm, iso
 from scheduler.service.following import Following
 from scheduler.service.forecasting import Forecaster
 from scheduler.service.plan import Plan
+from scheduler.service.purses import Purse, full_pools, purse_view
 from scheduler.service.rationing import Rationing
 from scheduler.service.situating import JobPlace, place_of, rank_parts, route_of
 from scheduler.service.submitting import Draft
@@ -58,8 +60,10 @@ class _Facts:
 class Explainer:
     """Answers `why` for the jobs of one farm, and for jobs that do not exist yet."""
 
-    def __init__(self, farm: Farm, surveyor: Surveyor, forecaster: Forecaster, following: Following) -> None:
-        self._farm, self._surveyor = farm, surveyor
+    def __init__(
+        self, farm: Farm, surveyor: Surveyor, forecaster: Forecaster, following: Following, capper: Capper
+    ) -> None:
+        self._farm, self._surveyor, self._capper = farm, surveyor, capper
         self._forecaster, self._following = forecaster, following
         self._rationing = Rationing(farm.live)
 
@@ -83,8 +87,8 @@ class Explainer:
             reason = WAITS_DELAY.format(when=iso(row.not_before))
         if task in (undeliverable or {}):
             reason = WAITS_DISK.format(reason=(undeliverable or {})[task])
-        about = {"task": task, "status": row.status, "attempt": row.attempt, "reason": reason, "avoids": row.avoid}
-        return told | {"task": about}
+        about = {"task": task, "status": row.status, "attempt": row.attempt, "reason": reason}
+        return told | {"task": about | {"avoids": row.avoid}}
 
     async def why_job(self, job: int, *, undeliverable: Mapping[int, str] | None = None) -> dict[str, Any]:
         """The explanation of one job, in the shape of `GET /jobs/{id}/why`.
@@ -104,12 +108,14 @@ class Explainer:
         place = place_of(facts.row, facts.override.priority if facts.override else None)
         verdict = route_of(facts.row, place, around, self._farm.book, tasks=facts.tasks)
         facts = replace(facts, waiting=replace(facts.waiting, **self._at_sites(facts, verdict, around)))
+        purse = self._farm.live.purses.jobs.get(job)
         told = {
             "job": f"{job:05d}",
             "status": facts.row.status,
             "rank": self._rank(facts, place, around),
             "route": route_view(verdict),
-            "waiting": reasons(facts.waiting, verdict, self._stage(job, verdict, facts.row.project)),
+            "waiting": reasons(facts.waiting, verdict, self._stage(job, verdict, facts.row.project, purse)),
+            "cost_cap": purse_view(purse),
             "estimate": far_estimate(facts.handover) or self._forecaster.told(job, facts.row.status),
             "tracking": self._following.why(facts.row),
             "failures": facts.failures,
@@ -121,7 +127,9 @@ class Explainer:
     def why_draft(self, draft: Draft) -> dict[str, Any]:
         """The same for a job that does not exist."""
         row, tasks = draft.row, draft.tasks
-        around, place = self._surveyor.look(), place_of(row, None)
+        around, place, purse = self._surveyor.look(), place_of(row, None), self._capper.purse_of_draft(draft)
+        if purse is not None:
+            around = replace(around, unaffordable={place.job: purse.closed})
         verdict = route_of(row, place, around, self._farm.book, tasks=tasks)
         facts = _Facts(row, None, tasks, Waiting(JobStatus(row.status), ready=tasks, held_by=row.held_by), [])
         rank = self._rank(facts, place, around)
@@ -133,7 +141,8 @@ class Explainer:
             "status": row.status,
             "rank": rank,
             "route": route_view(verdict),
-            "waiting": reasons(facts.waiting, verdict, self._stage(0, verdict, row.project)),
+            "waiting": reasons(facts.waiting, verdict, self._stage(0, verdict, row.project, purse)),
+            "cost_cap": purse_view(purse),
             "estimate": {"finish": None, "low": None, "high": None, "basis": "no estimate: the job was not submitted"},
             "tracking": self._following.why(row),
             "failures": [],
@@ -167,13 +176,13 @@ class Explainer:
             "slack_s": around.slack_s(place.job, place.deadline_s),
         }
 
-    def _stage(self, job: int, verdict: Route, project: str) -> Stage:
-        live, plan = self._farm.live, self._farm.live.plan
+    def _stage(self, job: int, verdict: Route, project: str, purse: Purse | None) -> Stage:
+        live, plan, full = self._farm.live, self._farm.live.plan, full_pools(purse)
         active = [
             worker
             for worker in live.workers.values()
             if worker.status is WorkerStatus.ACTIVE and not worker.drain and worker.pool in verdict.chosen
-            and (verdict.needs is None or not shortfall(verdict.needs, worker.machine))
+            and worker.pool not in full and (verdict.needs is None or not shortfall(verdict.needs, worker.machine))
         ]  # fmt: skip
         free = [worker for worker in active if not worker.blocked and len(worker.leases) < worker.slots]
         blocked = active[0] if active and all(worker.blocked for worker in active) else None
@@ -181,6 +190,7 @@ class Explainer:
             position=plan.position(job),
             before=_before(plan, job),
             capped=self._capped(verdict),
+            pledged=None if active else next((full[pool] for pool in verdict.chosen if pool in full), None),
             closed=verdict.chosen if not any(live.may_start(pool, project) for pool in verdict.chosen) else None,
             blocked=(blocked.name, blocked.blocked) if blocked else None,
             busy=not free,
@@ -203,17 +213,7 @@ def route_view(verdict: Route) -> dict[str, Any]:
     """A route as `why` shows it."""
     return {
         "chosen": list(verdict.chosen),
-        "pools": [
-            {
-                "pool": v.pool,
-                "allowed": v.allowed,
-                "reason": v.reason,
-                "score": round(v.score, 4),
-                "detail": v.detail,
-                "rule": v.rule,
-            }
-            for v in verdict.pools
-        ],
+        "pools": [asdict(v) | {"score": round(v.score, 4)} for v in verdict.pools],
         "rules": list(verdict.rules),
         "caps": [{"rule": cap.rule, "pool": cap.pool, "slots": cap.slots, "share": cap.share} for cap in verdict.caps],
         "troubles": [{"rule": rule, "reason": reason} for rule, reason in verdict.troubles],

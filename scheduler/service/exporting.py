@@ -236,6 +236,7 @@ def _job(
         samples=split.get("samples"),
         requires=_requires(row.requires, names),
         cloud="never" if row.cloud == "never" else "prefer" if row.cloud == "prefer" else "allow",
+        cost_cap_usd=row.cost_cap_usd,
         pools=tuple(row.pools),
         depends_on=tuple(f"{need:05d}" for need in needs),
         max_attempts=row.max_attempts,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from scheduler.domain.slots import SlotGroup
@@ -42,12 +42,14 @@ class Asked:
 
 @dataclass(frozen=True)
 class Fleet:
-    """Groups of slots by name, the group of each worker, and what each request may use."""
+    """Groups of slots by name, the group of each worker, and what each request may use. `places` are the pool of each
+    group and the slots that one of its workers has on average."""
 
     groups: Mapping[str, SlotGroup]
     group_of: Mapping[str, str]
     usable: Mapping[Asked, tuple[str, ...]]
     width: Mapping[Needs, float]
+    places: Mapping[str, tuple[str, float]] = field(default_factory=dict[str, tuple[str, float]])
 
     def power(self, group: str) -> float:
         """The rating of a group's slots; of a group that is not there, the reference machine's."""
@@ -81,6 +83,7 @@ def muster(hosts: Iterable[Host], asked: Iterable[Asked]) -> Fleet:
             need: _width(need, [host for key, found in members.items() if key[1][i] for host in found])
             for i, need in enumerate(needs)
         },
+        places={names[key]: (key[0], sum(h.slots for h in found) / len(found)) for key, found in members.items()},
     )
 
 

@@ -18,8 +18,10 @@ import structlog
 
 from scheduler.domain.accuracy import Judged
 from scheduler.domain.calibrating import Calibration
+from scheduler.domain.cost_forecasting import Share, machine_hours, merged
 from scheduler.domain.estimating import FrameTime
 from scheduler.domain.forecasting import Forecast, QueuedStep, forecast
+from scheduler.domain.portions import Portion
 from scheduler.domain.states import TERMINAL_JOBS, JobStatus, WorkerStatus
 from scheduler.routing.reserving import Reserved
 from scheduler.routing.route import HOME_POOL
@@ -65,6 +67,8 @@ class Outlook:
     """The jobs that were in the queue."""
     home: Mapping[int, Forecast] = field(default_factory=dict)
     """The same if every job stayed at home: what rules ask that send work away when home cannot make the date."""
+    shares: Mapping[int, Sequence[Share]] = field(default_factory=dict)
+    """By job that was foretold: which pools do how much of what it has left."""
 
 
 @dataclass(frozen=True)
@@ -162,14 +166,15 @@ class Forecaster:
         fleet = muster(hosts, asked.values())
         builder = QueueBuilder(fleet, self._reader.cards, self._estimator)
         queue = builder.build(ordered(moment.plan, counts), counts, asked, moment.running)
-        shares, now_s = _shares(counts.steps), moment.now_s
+        shares, now_s, portions = _shares(counts.steps), moment.now_s, dict[int, list[Portion]]()
         jobs = {
             job: self._calibration.apply(told, now_s, share=shares.get(job, 0.0))
-            for job, told in forecast(queue, fleet.groups, now_s).items()
+            for job, told in forecast(queue, fleet.groups, now_s, portions).items()
         }
         seen = frozenset(step.job for step in queue)
         home = _at_home(queue, fleet, hosts, now_s)
-        return Outlook(now_s, jobs, _outlooks(queue, counts.steps), seen, jobs if home is None else home)
+        steps, places = _outlooks(queue, counts.steps), _places(portions, fleet)
+        return Outlook(now_s, jobs, steps, seen, jobs if home is None else home, places)
 
     # ---- The record -----------------------------------------------------------------------------------------------
 
@@ -208,6 +213,18 @@ def _outlooks(queue: Sequence[QueuedStep], steps: Sequence[StepCount]) -> dict[i
         outlook = StepOutlook(step.step, kinds[step.step], waiting, running, step.frames_per_task, step.time)
         found[step.job].append(outlook)
     return found
+
+
+def _places(portions: Mapping[int, Sequence[Portion]], fleet: Fleet) -> dict[int, Sequence[Share]]:
+    """By job: which pools do how much of it. What runs on a worker that takes nothing new is counted as one slot's."""
+    return {
+        job: merged(
+            (pool, one.tasks, machine_hours(one.slot_s, slots), one.doubt, one.spread)
+            for one in parts
+            for pool, slots in (fleet.places.get(one.group, ("", 1.0)),)
+        )
+        for job, parts in portions.items()
+    }
 
 
 def _shares(steps: Sequence[StepCount], status: str | None = None) -> dict[int, float]:

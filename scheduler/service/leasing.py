@@ -20,7 +20,9 @@ from scheduler.service.exchange import FILELESS_RENDERER, Exchange, SomeStale, T
 from scheduler.service.farm import Farm
 from scheduler.service.ledger import Ledger
 from scheduler.service.live import LiveLease, LiveWorker
+from scheduler.service.plan import PlannedStep
 from scheduler.service.planning import load_needs
+from scheduler.service.purses import Pledge
 from scheduler.service.rationing import Rationing
 from scheduler.service.registering import leave_or_stay, worker_event
 from scheduler.store.transaction import Transaction
@@ -122,11 +124,13 @@ class Leasing:
     async def _exchange(self, worker: LiveWorker, request: SyncRequest) -> tuple[list[Ack], list[Lease]]:
         """End what was reported and lease what may be taken, in one transaction."""
         farm, live = self._farm, self._farm.live
-        takes = self._takes(worker, min(request.want, WANT_MAX))
+        takes, pledges = self._takes(worker, min(request.want, WANT_MAX))
         if not request.reports and not takes:
             return [], []
         exchange = self._exchange_of(worker, request, takes)
         promised = self._rationing.promise(takes, worker.pool)
+        if pledges:
+            live.purses.pledge(pledges)
         try:
             await farm.store.aquick(worker.id, exchange.run)
         except SomeStale:
@@ -135,6 +139,8 @@ class Leasing:
         finally:
             if promised:
                 self._rationing.release(promised)
+            if pledges:
+                live.purses.settle(pledges, [granted.step for granted in exchange.granted])
         now_s = farm.clock.monotonic()
         for granted in exchange.granted:
             lease = granted.lease
@@ -167,15 +173,16 @@ class Leasing:
             direct=self._farm.store.frames.seal_of_attempt if self._farm.direct else None,
         )
 
-    def _takes(self, worker: LiveWorker, want: int) -> list[Take]:
-        """Which steps this worker may take from, best first, and how many tasks of each."""
+    def _takes(self, worker: LiveWorker, want: int) -> tuple[list[Take], list[Pledge]]:
+        """Which steps this worker may take from, best first, and how many tasks of each; and what their jobs with a
+        cost cap set aside for them."""
+        takes, pledges = list[Take](), list[Pledge]()
         if want <= 0 or worker.drain or worker.status not in (WorkerStatus.ACTIVE, WorkerStatus.PROBATION):
-            return []
+            return takes, pledges
         if worker.status is WorkerStatus.PROBATION:
             if worker.leases or (worker.canary_at or 0.0) > self._farm.now_s():
-                return []
+                return takes, pledges
             want = 1
-        takes: list[Take] = []
         room, left = worker.room(), want
         for planned in self._farm.live.plan.candidates(worker.machine, worker.pool):
             if self._farm.live.closed and not self._farm.live.may_start(worker.pool, planned.card.project):
@@ -183,6 +190,8 @@ class Leasing:
             count = tasks_that_fit(planned.card.needs, room, want=left)
             if planned.route.caps:
                 count = min(count, self._rationing.room(planned.route.caps, worker.pool, takes))
+            if count > 0 and planned.capped and worker.pool in self._farm.live.purses.costly:
+                count = self._affordable(planned, worker, count, pledges)
             if count <= 0:
                 continue
             takes.append(Take(planned.card, count, planned.priority))
@@ -192,7 +201,16 @@ class Leasing:
             # What the first step may take is not there for the next; who gets less now asks again at once.
             if planned.card.needs.vcpus > 1 or planned.card.needs.memory_gib or planned.card.needs.gpus:
                 break
-        return takes
+        return takes, pledges
+
+    def _affordable(self, planned: PlannedStep, worker: LiveWorker, count: int, pledges: list[Pledge]) -> int:
+        """How many of so many tasks the job's cost cap lets start here; what they may cost is added to `pledges`."""
+        job, step = planned.card.job, planned.card.step
+        allowed = self._farm.live.purses.allowance(job, step, worker.id, worker.rating, pledges)
+        count = min(count, allowed.count)
+        if count > 0 and allowed.unit_usd:
+            pledges.append(Pledge(job, step, count, allowed.unit_usd))
+        return count
 
     def _to_cancel(self, worker: LiveWorker, request: SyncRequest) -> list[TaskRef]:
         """What the worker says it runs, but does not hold any more."""

@@ -19,6 +19,7 @@ from scheduler.routing.machines import Machine, Needs, Room
 from scheduler.routing.reserving import Reserved
 from scheduler.service.ledger import EventNote, Ledger
 from scheduler.service.plan import Plan
+from scheduler.service.purses import Purses
 
 SUBSCRIBER_QUEUE_MAX = 10_000
 """Events that a slow subscriber may lag behind before it is cut off and must resume."""
@@ -92,6 +93,8 @@ class Live:
         self.started_jobs: set[int] = set()
         self.closed: Mapping[str, frozenset[str]] = {}
         """By pool: the projects whose budget is spent, so that none of their work starts there."""
+        self.purses = Purses()
+        """What jobs with a cost cap may still start in pools with a price."""
         self.offers: Mapping[str, Machine] = {}
         """By pool, the machine of a worker that could be launched there."""
         self.replan = asyncio.Event()

@@ -68,6 +68,9 @@ def pack(job: Job, frames: str, sender: Sender, settings: SitePool, blobs: BlobS
         "hops": hops,
         "paused": True,
     }
+    if job.cost_cap_usd is not None:
+        # A farm that does not know the field refuses the job, and it stays: a cap is never dropped on the way.
+        payload["cost_cap_usd"] = job.cost_cap_usd
     return Packed(payload | ({"scene": scene} if scene else {}), files)
 
 

@@ -39,13 +39,17 @@ class StepCard:
 
 @dataclass(slots=True)
 class PlannedStep:
-    """A step in the plan: its card, its score, where it may go, how many of its tasks are ready, its job's priority."""
+    """A step in the plan: its card, its score, where it may go, how many of its tasks are ready, its job's priority.
+
+    `capped`: its job may not cost more than a sum, so that `purses` are asked where a pool has a price.
+    """
 
     card: StepCard
     score: float
     route: Placement
     ready: int
     priority: int
+    capped: bool = False
 
 
 @dataclass(frozen=True, slots=True)

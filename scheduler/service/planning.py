@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from scheduler.domain.forecasting import Forecast
 from scheduler.domain.ranking import RankInput, order
 from scheduler.domain.states import WorkerStatus
+from scheduler.routing.affording import left_affordable
 from scheduler.routing.departing import departure
 from scheduler.routing.machines import Machine, Needs, shortfall
 from scheduler.routing.route import HOME_POOL, Pool, RouteRequest
@@ -52,7 +53,7 @@ class StepBasis(NamedTuple):
 class StepRow:
     """One plannable step: what never changes, and what does. Priority and deadline are those in force.
 
-    `fresh`: nothing of its job has started, as far as its status tells.
+    `fresh`: nothing of its job has started, as far as its status tells. `cost_cap_usd` is its job's (None: no bound).
 
     The same object as long as the database says the same; `seen` is then what ranking saw of it last, and sees again
     while the forecasts are those of `seen_in`.
@@ -68,6 +69,7 @@ class StepRow:
     deadline_s: float | None
     tracked: Told | None
     fresh: bool = True
+    cost_cap_usd: float | None = None
     seen: RankInput | None = None
     seen_in: Mapping[int, Forecast] | None = None
 
@@ -96,10 +98,12 @@ class StepLoader:
 
 
 def _row(tx: Transaction, basis: StepBasis, raw: Sequence[Any]) -> StepRow:
-    _step, ready, priority, submitted_at, waiting_on, boost, deadline, tracked_at, queued = raw
+    _step, ready, priority, submitted_at, waiting_on, boost, deadline, tracked_at, queued, cap_usd = raw
     job = basis.card.job
     tracked = None if tracked_at is None else Told(*tx.rows(hot.TOLD, (job,))[0])
-    return StepRow(basis, job, ready, priority, submitted_at, waiting_on, boost, deadline, tracked, bool(queued))
+    return StepRow(
+        basis, job, ready, priority, submitted_at, waiting_on, boost, deadline, tracked, bool(queued), cap_usd
+    )
 
 
 def pools_of(
@@ -135,9 +139,21 @@ def make_plan(rows: Iterable[StepRow], around: Circumstances, router: Router) ->
     items = [row.basis.item for row in eligible]
     moving = columns(router.moving_paths, eligible, around)
     placements = router.place_all(items, around.pools, around.shared, moving)
+    if around.unaffordable:
+        placements = [
+            left_affordable(placement, around.unaffordable.get(row.job))
+            for row, placement in zip(eligible, placements, strict=True)
+        ]
     leaving = _departures(eligible, placements, around) if around.sites else {}
     steps = [
-        PlannedStep(row.basis.card, score, leaving.get(row.job, placements[place]), row.ready, row.priority)
+        PlannedStep(
+            row.basis.card,
+            score,
+            leaving.get(row.job, placements[place]),
+            row.ready,
+            row.priority,
+            row.cost_cap_usd is not None,
+        )
         for place, score in ordered
         for row in (eligible[place],)
     ]

@@ -202,7 +202,9 @@ class GroundMaker:
         chosen, needs = steps[0].route.chosen, steps[0].route.needs
         left_usd = _left_usd(around.budget, dates.project) if dates.project else None
         broke = left_usd is not None and left_usd <= 0
-        pools = () if broke else tuple(name for name in chosen if name in around.growing and self._could(name, needs))
+        rooms = self._rooms(job, chosen) if steps[0].capped else {}
+        growing = [name for name in chosen if name in around.growing and rooms.get(name, 1) > 0]
+        pools = () if broke else tuple(name for name in growing if self._could(name, needs))
         ready = sum(step.ready for step in steps)
         known = {step.step: step for step in outlook.steps.get(job, ())}
         times = {s.step: s.frames_per_task * s.time.mean_s for s in known.values()}
@@ -228,7 +230,15 @@ class GroundMaker:
             high_s,
             around.home_power,
             dates.name,
+            rooms,
         )
+
+    def _rooms(self, job: int, chosen: Sequence[str]) -> dict[str, int]:
+        """How many tasks more the job's cost cap pays for in each of these pools that has a price."""
+        purses = self._farm.live.purses
+        purse = purses.jobs.get(job)
+        verdicts = {} if purse is None else purse.verdicts
+        return {name: verdicts[name].count if name in verdicts else 0 for name in chosen if name in purses.costly}
 
     def _could(self, pool: str, needs: Needs) -> bool:
         """Whether a worker that is launched there could take it."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from scheduler.imaging.pool import ImagingPool
 from scheduler.priorities.delivering import Courier
+from scheduler.service.capping import Capper
 from scheduler.service.enforcing import Treasurer
 from scheduler.service.explaining import Explainer
 from scheduler.service.farm import Farm
@@ -43,6 +44,7 @@ class Services:
     explainer: Explainer
     launcher: Launcher
     treasurer: Treasurer
+    capper: Capper
     scaler: Scaler
     farm_id: str
     started_at: float

@@ -9,6 +9,7 @@ from typing import Any
 
 from scheduler.domain.ranking import RankInput, parts
 from scheduler.domain.wishes import effective_deadline, effective_priority
+from scheduler.routing.affording import without_unaffordable
 from scheduler.routing.facts import Facts
 from scheduler.routing.reserving import narrow
 from scheduler.routing.route import Route, RouteRequest, route
@@ -57,7 +58,7 @@ def route_of(row: Job, place: JobPlace, around: Circumstances, book: RuleBook, *
     needs = needs_of(row.renderer, row.scene, row.requires)
     request = RouteRequest(needs, tuple(row.pools), row.cloud)
     found = route(request, around.pools, book, facts_of_job(row, place, around, tasks=tasks))
-    return narrow(found, place.job, around.reserved)
+    return without_unaffordable(narrow(found, place.job, around.reserved), around.unaffordable.get(place.job))
 
 
 def facts_of_job(row: Job, place: JobPlace, around: Circumstances, *, tasks: int) -> Facts:

@@ -156,6 +156,7 @@ def _job_row(prepared: PreparedJob, owner: str, pools: list[str], now_s: float) 
         project=payload.tracking.project or "",
         submitted_at=now_s,
         reason="submitted",
+        cost_cap_usd=payload.cost_cap_usd,
     )
 
 

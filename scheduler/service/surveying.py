@@ -65,6 +65,7 @@ class Surveyor:
             refused=farm.sites.refused(now_s),
             unbegun=farm.sites.unbegun,
             reserved=farm.live.plan.reserved,
+            unaffordable=farm.live.purses.closed(),
             shared=Facts(
                 pools=self._pool_facts(pools),
                 budget=self._budgets,

@@ -119,6 +119,7 @@ def show_job(session: Session, job: int) -> dict[str, Any]:
         "metadata": row.extra,
         "pools": row.pools,
         "cloud": row.cloud,
+        "cost_cap_usd": row.cost_cap_usd,
         "split": row.payload.get("split"),
         "chunk": row.payload.get("chunk", 1),
         "max_attempts": row.max_attempts,

@@ -33,7 +33,8 @@ class Stage:
 
     `before` is the job right before it in the queue with its score; `capped` the rule and pool of a cap that is used
     up; `blocked` a worker that takes no work, with its reason, where all are so; `busy`: no fitting worker is free;
-    `closed` the pools it may use, where a budget that is spent has closed all of them to it.
+    `closed` the pools it may use, where a budget that is spent has closed all of them to it; `pledged` says what the
+    job's cost cap waits for, where it lets nothing more start in any that has workers.
     """
 
     position: int | None = None
@@ -42,6 +43,7 @@ class Stage:
     blocked: tuple[str, str] | None = None
     busy: bool = False
     closed: tuple[str, ...] | None = None
+    pledged: str | None = None
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,8 @@ def ready_reason(waiting: Waiting, verdict: Route, stage: Stage) -> str:
         return WAITS_BLOCKED.format(worker=stage.blocked[0], reason=stage.blocked[1])
     if stage.closed is not None:
         return WAITS_MONEY.format(pools=", ".join(stage.closed))
+    if stage.pledged is not None:
+        return stage.pledged
     if stage.capped is not None:
         return WAITS_CAP.format(rule=stage.capped[0], pool=stage.capped[1])
     if not stage.busy:

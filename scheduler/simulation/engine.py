@@ -17,7 +17,7 @@ from scheduler.simulation.autoscaling import Autoscaler, lost_after_s
 from scheduler.simulation.fleet import Fleet, Kind, SimLease, SimPool, SimWorker
 from scheduler.simulation.foresight import Foresight, TrueTimes
 from scheduler.simulation.meter import Meter
-from scheduler.simulation.options import BURST_FORECAST_S, Options, fails_after, pace_of
+from scheduler.simulation.options import BURST_FORECAST_S, Options, Recording, fails_after, pace_of
 from scheduler.simulation.outcome import Outcome
 from scheduler.simulation.planner import Planner, Variant
 from scheduler.simulation.queueing import JobRun, StepRun, job_runs
@@ -59,7 +59,9 @@ class Replay:
         ordering = variant.ordering
         sharing = Sharing(ordering.share_half_life_s, options.use_slot_s) if ordering.policy.shares else None
         self._planner = Planner(variant, self._fleet, work.trace.farm.origin, foresight, sharing)
-        self._meter = Meter(self._fleet, pace.bin_s, sharing, record_leases=options.record_leases)
+        self._meter = Meter(
+            self._fleet, pace.bin_s, sharing, record=Recording(options.record_leases, options.record_shares)
+        )
         self._agenda = Agenda()
         self._progress_s = 0.0
         self._planned_s = self._scaled_s = -math.inf

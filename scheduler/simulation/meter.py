@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from scheduler.routing.caps import CapKey
 from scheduler.simulation.fleet import HOUR_S, Fleet, SimLease
+from scheduler.simulation.options import Recording
 from scheduler.simulation.outcome import Curve, LeaseRecord, Outcome
 from scheduler.simulation.queueing import JobRun
 from scheduler.simulation.sharing import Sharing
@@ -16,8 +17,8 @@ class Meter:
     """Counts; `held` are the slots that each project holds now,
     `capped` those that count towards caps of rules."""
 
-    def __init__(self, fleet: Fleet, bin_s: float, sharing: Sharing | None, *, record_leases: bool) -> None:
-        self._fleet, self._bin_s, self._record = fleet, bin_s, record_leases
+    def __init__(self, fleet: Fleet, bin_s: float, sharing: Sharing | None, *, record: Recording) -> None:
+        self._fleet, self._bin_s, self._record = fleet, bin_s, record
         self._running: dict[str, Curve] = {}
         self._waiting: dict[str, Curve] = {}
         self._leases: list[LeaseRecord] = []
@@ -42,7 +43,7 @@ class Meter:
         self._curve(self._waiting, job).add(now_s, -1)
         self._curve(self._running, job).add(now_s, 1)
         self._fleet.pools[lease.worker.kind.pool].busy.add(now_s, 1)
-        if self._record:
+        if self._record.leases:
             self._leases.append(
                 LeaseRecord(now_s, job.outcome.job, lease.step.index, lease.seq, lease.attempt, lease.worker.name)
             )
@@ -58,6 +59,10 @@ class Meter:
         held_s = now_s - lease.started_s
         job.outcome.slot_s += held_s
         job.outcome.usd += held_s / HOUR_S * pool.spec.price_usd_per_hour / kind.slots
+        if self._record.shares:
+            share = job.outcome.shares.setdefault(kind.pool, [0.0, 0.0])
+            share[0] += not wasted
+            share[1] += held_s / HOUR_S / kind.slots
         if wasted:
             job.outcome.wasted_s += held_s
         else:

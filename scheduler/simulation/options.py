@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from scheduler.simulation.foresight import Estimator
 from scheduler.simulation.workload import Workload
@@ -25,6 +26,13 @@ BINS = 400
 """Points of each curve over the time in which jobs are submitted."""
 
 
+class Recording(NamedTuple):
+    """What a replay keeps beside its curves: every lease, and which pool did how much of each job."""
+
+    leases: bool = False
+    shares: bool = False
+
+
 @dataclass(frozen=True)
 class Options:
     """How a replay is run. `failure_rate` is the chance that an attempt fails, 0 to 1, decided by `seed`.
@@ -38,6 +46,7 @@ class Options:
     plan_interval_s: float | None = None
     failure_rate: float = 0.0
     record_leases: bool = False
+    record_shares: bool = False
     bins: int = BINS
     running: Mapping[tuple[str, int], int] = field(default_factory=dict[tuple[str, int], int])
     estimator: Estimator | None = None

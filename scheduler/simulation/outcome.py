@@ -54,6 +54,7 @@ class JobOutcome:
 
     `status` is SUCCEEDED, FAILED, CANCELED, or WAITING for a job that nothing could ever take. `deadline_s` is the one
     that held at the end. `slot_s` is the time its tasks held slots, `wasted_s` the part that had to be done again.
+    `shares` are the tasks and the hours of whole machines by pool, where they are asked for.
     """
 
     job: str
@@ -69,6 +70,7 @@ class JobOutcome:
     slot_s: float = 0.0
     wasted_s: float = 0.0
     usd: float = 0.0
+    shares: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
 
     @property
     def late_s(self) -> float | None:

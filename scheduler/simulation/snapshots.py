@@ -8,17 +8,20 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlmodel import Session, col, select
 
 from scheduler.clock import studio_time
-from scheduler.domain.estimating import work_kind
+from scheduler.domain.estimating import FrameTime, work_kind
 from scheduler.domain.splitting import StepPlan
 from scheduler.domain.states import WorkerStatus
 from scheduler.protocol.traces import MachineSpec, PoolSpec
 from scheduler.routing.route import HOME_POOL
+from scheduler.service.capping import Capper
 from scheduler.service.circumstances import policy_of
+from scheduler.service.cost_outlook import Told, cost_if, unknown_times
 from scheduler.service.farm import Farm, iso
 from scheduler.service.forecasting import Forecaster, Outlook, StepOutlook
 from scheduler.service.learning import Estimator, facts_of
@@ -43,12 +46,18 @@ NO_FINISH = "no estimate: no worker that it may use could take it, or the jobs i
 
 
 async def finish_if(
-    farm: Farm, forecaster: Forecaster, estimator: Estimator, surveyor: Surveyor, *, draft: Draft
+    farm: Farm, forecaster: Forecaster, estimator: Estimator, surveyor: Surveyor, capper: Capper, *, draft: Draft
 ) -> dict[str, Any]:
-    """When a job would finish if it were submitted now, and whom it would delay: `estimate`, `shifts`, `left_out`."""
-    job = new_job(draft, estimator)
-    snapshot = await snapshot_of(farm, forecaster, surveyor)
-    return told(await asyncio.to_thread(what_if, snapshot, job))
+    """When a job would finish and what it would cost if it were submitted now, and whom it would delay: `estimate`,
+    `cost`, `shifts`, `left_out`."""
+    purse = capper.purse_of_draft(draft)
+    job, tariff = replace(new_job(draft, estimator), closed=frozenset(purse.closed if purse else ())), capper.tariff()
+    snapshot = await snapshot_of(farm, forecaster, surveyor, tariff.usd_per_hour)
+    answer = await asyncio.to_thread(what_if, snapshot, job)
+    unknown = unknown_times(step_times(draft, estimator))
+    cost = cost_if(answer.costs, tariff, unknown, draft.row.cost_cap_usd)
+    view = Told(cost, job.tasks, draft.row.cost_cap_usd, usd_per_hour=tariff.usd_per_hour).view()
+    return told(answer) | {"cost": view}
 
 
 def new_job(draft: Draft, estimator: Estimator) -> QueuedJob:
@@ -57,8 +66,15 @@ def new_job(draft: Draft, estimator: Estimator) -> QueuedJob:
     return _job(NEW_JOB, row, None, [_expected(step, row, estimator) for step in draft.steps], depends_on)
 
 
-async def snapshot_of(farm: Farm, forecaster: Forecaster, surveyor: Surveyor) -> FarmSnapshot:
-    """The farm as it is now. A forecast is made if the last one does not know the whole queue."""
+def step_times(draft: Draft, estimator: Estimator) -> list[FrameTime]:
+    """What frames of each step of a submission are expected to take."""
+    return [estimator.frame_time(facts_of(draft.row), work_kind(step.kind, final=step.final)) for step in draft.steps]
+
+
+async def snapshot_of(
+    farm: Farm, forecaster: Forecaster, surveyor: Surveyor, usd_per_hour: Mapping[str, float]
+) -> FarmSnapshot:
+    """The farm as it is now, with these prices. A forecast is made if the last one does not know the whole queue."""
     plan = farm.live.plan.steps
     if not {planned.card.job for planned in plan} <= forecaster.last.seen:
         await forecaster.run()
@@ -66,14 +82,15 @@ async def snapshot_of(farm: Farm, forecaster: Forecaster, surveyor: Surveyor) ->
     order = list(dict.fromkeys([*(planned.card.job for planned in plan), *sorted(outlook.steps)]))[:JOBS_MAX]
     levels = {planned.card.step: planned.card.level for planned in plan}
     jobs = await reading(farm, lambda session: _jobs(session, order, outlook, levels))
-    settings = farm.settings
+    settings, closed = farm.settings, farm.live.purses.closed()
+    jobs = [replace(job, closed=frozenset(closed.get(int(job.job), ()))) for job in jobs] if closed else jobs
     ordering = Ordering("farm", "policy", policy_of(settings.policy), settings.policy.share_half_life_s)
     return FarmSnapshot(
         now_s=farm.now_s(),
         jobs=jobs,
         workers=_workers(farm, await reading(farm, _ratings)),
         variant=Variant("farm", ordering, farm.book),
-        pools=_pools(farm),
+        pools=_pools(farm, usd_per_hour),
         use=surveyor.look().use,
         origin=studio_time(farm.clock.now(), settings.farm.time_zone).isoformat(),
     )
@@ -174,7 +191,7 @@ def _ratings(session: Session) -> dict[str, float]:
     return {row.id: row.rating for row in rows if row.rating}
 
 
-def _pools(farm: Farm) -> list[PoolSpec]:
+def _pools(farm: Farm, usd_per_hour: Mapping[str, float]) -> list[PoolSpec]:
     """The pools of the settings, and those that workers are in. One that grows has workers as it had them last."""
     like = {worker.pool: worker for worker in farm.live.workers.values()}
     found: list[PoolSpec] = []
@@ -192,7 +209,7 @@ def _pools(farm: Farm) -> list[PoolSpec]:
                 name,
                 backend=pool.backend,
                 tags=pool.tags,
-                price_usd_per_hour=pool.price_usd_per_hour,
+                price_usd_per_hour=usd_per_hour.get(name, pool.price_usd_per_hour),
                 workers_max=pool.workers_max or 0,
                 machine=machine,
                 boot_s=pool.boot_s,

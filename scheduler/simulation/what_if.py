@@ -9,11 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
+from scheduler.domain.cost_forecasting import Interval, Share
 from scheduler.domain.estimating import Z80
 from scheduler.domain.forecasting import UNFORESEEN
 from scheduler.protocol.traces import JobLine, MachineSpec, PoolSpec, WorkerLine, new_farm
 from scheduler.routing.machines import Needs
+from scheduler.routing.route import HOME_POOL
 from scheduler.simulation.engine import simulate
 from scheduler.simulation.options import Options
 from scheduler.simulation.outcome import Outcome
@@ -32,6 +35,9 @@ PLANS_MAX = 40
 
 DELTA_MIN_S = 1.0
 """Smaller shifts of other jobs are not told."""
+
+NOWHERE = ("-",)
+"""What a job names that may go to no pool: there is none of this name."""
 
 BASIS = "the queue of {jobs} jobs replayed with and without it"
 
@@ -66,6 +72,8 @@ class QueuedJob:
     cloud: str = "allow"
     depends_on: tuple[str, ...] = ()
     frames: int = 1
+    closed: frozenset[str] = frozenset()
+    """Pools that its cost cap closes."""
 
     @property
     def tasks(self) -> int:
@@ -111,6 +119,13 @@ class Shift:
         return self.after_s - self.before_s
 
 
+class Costs(NamedTuple):
+    """US dollars for the job's work, by a replay with times as expected, shorter and longer; and who does it."""
+
+    usd: Interval
+    shares: tuple[Share, ...]
+
+
 @dataclass(frozen=True)
 class WhatIf:
     """The answer. `finish` None: no pool that the rules allow could ever take the job, or it waits for ever."""
@@ -120,6 +135,8 @@ class WhatIf:
     shifts: Sequence[Shift] = ()
     left_out: int = 0
     basis: str = ""
+    costs: Costs | None = None
+    """What the job costs, where it finishes."""
 
 
 def what_if(snapshot: FarmSnapshot, job: QueuedJob) -> WhatIf:
@@ -130,9 +147,8 @@ def what_if(snapshot: FarmSnapshot, job: QueuedJob) -> WhatIf:
     kept = tuple(snapshot.jobs[:JOBS_MAX])
     with_it = (*kept, job)
     before = _finishes(_replay(snapshot, kept, with_it, 0.0))
-    after = _finishes(_replay(snapshot, with_it, with_it, 0.0))
-    low = _finishes(_replay(snapshot, with_it, with_it, -Z80))
-    high = _finishes(_replay(snapshot, with_it, with_it, Z80))
+    replays = [_replay(snapshot, with_it, with_it, doubts) for doubts in (-Z80, 0.0, Z80)]
+    low, after, high = (_finishes(one) for one in replays)
     now_s = snapshot.now_s
     told = {
         name: Finish(now_s + at_s, now_s + min(at_s, low.get(name, at_s)), now_s + max(at_s, high.get(name, at_s)))
@@ -145,7 +161,22 @@ def what_if(snapshot: FarmSnapshot, job: QueuedJob) -> WhatIf:
     ]
     shifts.sort(key=lambda shift: (-abs(shift.delta_s), shift.job))
     left_out = len(snapshot.jobs) - len(kept)
-    return WhatIf(told.get(job.job), told, shifts, left_out, BASIS.format(jobs=len(kept)))
+    costs = _costs(job, replays) if job.job in told else None
+    return WhatIf(told.get(job.job), told, shifts, left_out, BASIS.format(jobs=len(kept)), costs)
+
+
+def _costs(job: QueuedJob, replays: Sequence[Outcome]) -> Costs | None:
+    """What the replays (shorter times, as expected, longer) say of the job."""
+    found = [one for outcome in replays for one in outcome.jobs if one.job == job.job]
+    if len(found) != len(replays):
+        return None
+    usd, expected = sorted(one.usd for one in found), found[1]
+    scale = job.tasks / max(1, expected.tasks)  # of a long queue several tasks were replayed as one
+    shares = [
+        Share(pool, tasks * scale, hours)
+        for pool, (tasks, hours) in sorted(expected.shares.items(), key=lambda item: (-item[1][1], item[0]))
+    ]
+    return Costs(Interval(usd[0], expected.usd, usd[-1]), tuple(shares))
 
 
 def _replay(snapshot: FarmSnapshot, jobs: Sequence[QueuedJob], all_jobs: Sequence[QueuedJob], doubts: float) -> Outcome:
@@ -155,7 +186,8 @@ def _replay(snapshot: FarmSnapshot, jobs: Sequence[QueuedJob], all_jobs: Sequenc
     """
     grain = max(1, math.ceil(sum(job.tasks for job in all_jobs) / TASKS_MAX))
     names = {job.job for job in jobs}
-    runs = [_work(job, snapshot.now_s, names, grain, doubts) for job in jobs]
+    every = tuple(dict.fromkeys((HOME_POOL, *(pool.name for pool in snapshot.pools))))
+    runs = [_work(job, snapshot.now_s, names, grain, doubts, every) for job in jobs]
     workers = tuple(
         WorkerLine(worker=f"w{number}", pool=pool, count=count, machine=machine)
         for number, (pool, machine, count) in enumerate(snapshot.workers)
@@ -173,6 +205,7 @@ def _replay(snapshot: FarmSnapshot, jobs: Sequence[QueuedJob], all_jobs: Sequenc
         plan_interval_s=_interval_s(snapshot, all_jobs),
         running=running,
         sparing=True,
+        record_shares=True,
         bins=1,
         use_slot_s=_use_slot_s(snapshot),
     )
@@ -194,7 +227,9 @@ def _use_slot_s(snapshot: FarmSnapshot) -> dict[str, float]:
     return {project: part * whole for project, part in snapshot.use.items()}
 
 
-def _work(job: QueuedJob, now_s: float, names: set[str], grain: int, doubts: float) -> WorkJob:
+def _work(job: QueuedJob, now_s: float, names: set[str], grain: int, doubts: float, every: tuple[str, ...]) -> WorkJob:
+    left = tuple(pool for pool in job.pools or every if pool not in job.closed)
+    open_pools = left or NOWHERE if job.closed else job.pools
     steps = _steps(job, grain, doubts)
     needs = job.needs
     line = JobLine(
@@ -211,7 +246,7 @@ def _work(job: QueuedJob, now_s: float, names: set[str], grain: int, doubts: flo
         renderer=needs.renderer,
         frame_count=max(1, job.frames),
         cloud="never" if job.cloud == "never" else "prefer" if job.cloud == "prefer" else "allow",
-        pools=job.pools,
+        pools=open_pools,
         depends_on=tuple(name for name in job.depends_on if name in names),
     )
     return WorkJob(line, needs, steps, submitted_s=job.submitted_s - now_s)

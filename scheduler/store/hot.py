@@ -160,7 +160,7 @@ PLANNABLE = Query(
     job.submitted_at, job.waiting_on, job.boost,
     CASE WHEN job.deadline < job.tracked_deadline THEN job.deadline
     ELSE coalesce(job.tracked_deadline, job.deadline) END,
-    job.tracked_at, job.status = 'QUEUED'
+    job.tracked_at, job.status = 'QUEUED', job.cost_cap_usd
     FROM step JOIN job ON job.id = step.job_id LEFT JOIN priority_override ON priority_override.job_id = job.id
     WHERE job.status IN ('QUEUED', 'RUNNING') AND job.away IS NULL
     AND step.ready + step.blocked + step.leased > 0
@@ -212,6 +212,9 @@ STEPS_CANCELED = Query(
 WORKER_RECORD = Query("SELECT status, fast_failures, probations FROM worker WHERE id = ?")
 WORKER_JUDGED = Query("UPDATE worker SET status = ?, fast_failures = ?, probations = ?, canary_at = ? WHERE id = ?")
 
+# What an attempt was stopped for has been counted to the end: nothing of it is taken any more, however late it comes.
+WITHDRAW = Query("UPDATE task SET secret = NULL WHERE id = ? AND attempt = ? AND status = 'READY'")
+
 SECRET = Query("SELECT secret FROM task WHERE id = ? AND attempt = ? AND status = 'LEASED'")
 
 # Retry by a person: what has failed or was canceled starts afresh, with all its attempts; the fence number only grows.
@@ -249,7 +252,7 @@ INSERT_TASK = Query(
 RECLAIM = Query(
     """
     UPDATE task SET status = 'LEASED', not_before = NULL, avoid = NULL, avoid_until = NULL
-    WHERE id = ? AND attempt = ? AND worker = ? AND status = 'READY'
+    WHERE id = ? AND attempt = ? AND worker = ? AND status = 'READY' AND secret IS NOT NULL
     AND EXISTS (SELECT 1 FROM attempt WHERE task_id = id AND attempt.attempt = task.attempt AND attempt.status = 'LOST')
     RETURNING step_id, job_id
     """

@@ -21,12 +21,21 @@ class Job(SQLModel, table=True):
     `tracked_*` is what production's tracker wishes, as it was last heard (`tracked_at`); None: it says nothing.
     `tracked_source` names the field that the priority came from, `tracked_hold` the status that holds the job back.
     `held_by` says who paused it ("tracking": the tracker, which may also resume it; "": a person).
-    `boost` is the priority, in points of the scale 0 to 100, that its owner has bought. `away` is the site that the job
-    was handed over to: then no worker of this farm may lease of it.
+    `boost` is the priority, in points of the scale 0 to 100, that its owner has bought. `cost_cap_usd` is the most that
+    it may cost in pools with a price (None: no bound). `away` is the site that the job was handed over to: then no
+    worker of this farm may lease of it.
     """
 
     __tablename__ = "job"
-    __table_args__ = {"sqlite_autoincrement": True}  # a number is never given to a second job
+    __table_args__ = (
+        Index(
+            "job_capped",
+            "id",
+            sqlite_where=text("cost_cap_usd IS NOT NULL"),
+            postgresql_where=text("cost_cap_usd IS NOT NULL"),
+        ),
+        {"sqlite_autoincrement": True},  # a number is never given to a second job
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     name: str
@@ -66,6 +75,7 @@ class Job(SQLModel, table=True):
     tracked_at: float | None = None
     held_by: str = ""
     away: str | None = None
+    cost_cap_usd: float | None = None
 
 
 class JobDependency(SQLModel, table=True):

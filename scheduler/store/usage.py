@@ -65,7 +65,7 @@ def load_usage(
         query = query.where(col(Attempt.worker).in_(select(Worker.id).where(hired)))
     rows: list[Any] = list(session.exec(query).all())
     workers = {row.id: row for row in _workers(session, {row[0] for row in rows})}
-    own = _own_prices(session, workers.values())
+    own = own_prices(session, workers.values())
     found = [_usage(workers.get(row[0]), own.get(row[0]), row) for row in rows]
     return found if launched else found + load_site_usage(session, since_s=since_s, job=job, pools=pools, by=by)
 
@@ -94,7 +94,7 @@ def _workers(session: Session, ids: Collection[str]) -> list[Worker]:
     return list(session.exec(select(Worker).where(col(Worker.id).in_(list(ids)))).all())
 
 
-def _own_prices(session: Session, workers: Iterable[Worker]) -> dict[str, float]:
+def own_prices(session: Session, workers: Iterable[Worker]) -> dict[str, float]:
     """By worker: what its machine costs an hour, where the farm has launched it."""
     by_machine = {(worker.pool, worker.instance): worker.id for worker in workers if worker.instance}
     if not by_machine:

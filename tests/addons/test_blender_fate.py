@@ -88,12 +88,13 @@ def test_kill_9_in_the_middle_of_an_upload_makes_one_job(mortal):
 
 def test_a_pipeline_calls_it_in_python_with_settings_of_its_own(home, scene):
     with fake_farm() as farm:
-        settings = {"frames": "1-9x4", "priority": 70, "overrides": {"samples": 8}}
+        settings = {"frames": "1-9x4", "priority": 70, "cost_cap_usd": 2.5, "overrides": {"samples": 8}}
         (done,) = home.run(["addon_session:call_in_python", scene, farm.url, TOKEN, settings])
         (sent,) = [json.loads(body) for body, _ in farm.answered.values()]
 
     assert done == {"job": "00001", "spooled": False, "text": "outfield jobID 00001"}
     assert (sent["frames"], sent["priority"], sent["settings"]["samples"]) == ("1-9x4", 70, 8)
+    assert sent["cost_cap_usd"] == 2.5
 
 
 def test_a_scene_that_was_never_saved_goes_as_it_is(home):

@@ -17,7 +17,7 @@ from scheduler.tick import Tick
 
 def intervals(farm: LooseFarm) -> dict[str, float]:
     """By name: how often each job of the timetable is done, in seconds."""
-    timer = timetable(farm.services, Tick(farm.farm, farm.services.surveyor))
+    timer = timetable(farm.services, Tick(farm.farm, farm.services.surveyor, farm.services.capper))
     return {job.name: job.trigger.interval.total_seconds() for job in timer.get_jobs()}
 
 

@@ -105,7 +105,7 @@ class LooseFarm:
         self.farm, self.identity = self.services.farm, self.services.identity
         self.publisher, self.leasing = self.services.publisher, self.services.leasing
         self.staging = self.services.staging
-        self.tick = Tick(self.farm, self.services.surveyor)
+        self.tick = Tick(self.farm, self.services.surveyor, self.services.capper)
         restore(self.farm)
         self.publish_pending()
 

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a panel says of what is being done, of a job, and of where and when a job would be done: words, no widgets."""
+"""What a panel says of what is being done, of a job, and of where, when and for how much a job would be done: words, no
+widgets.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any, Dict, Iterator, Optional, Tuple
 
+from .costs import cost_lines
 from .following import FarmView, JobView
 from .texts import tr
 
@@ -47,7 +50,8 @@ def workers_there(view: FarmView) -> int:
 
 
 def outlook(trial: Optional[Dict[str, Any]]) -> Iterator[Tuple[str, str]]:
-    """Lines on where the job would run and when it would be done, each with its kind: place, nowhere, rank, time."""
+    """Lines on where the job would run, until when and for how much, each with its kind: place, nowhere, rank, time,
+    cost."""
     known = trial or {}
     route, rank, estimate = known.get("route") or {}, known.get("rank") or {}, known.get("estimate") or {}
     pools = ", ".join(str(each) for each in route.get("chosen") or [])
@@ -64,6 +68,8 @@ def outlook(trial: Optional[Dict[str, Any]]) -> Iterator[Tuple[str, str]]:
         yield "time", tr("Done about {finish}", finish=finish) + between
     elif estimate.get("basis"):
         yield "time", str(estimate["basis"]).capitalize()
+    for line in cost_lines(known):
+        yield "cost", line
 
 
 def clock(text: str) -> str:

@@ -42,6 +42,7 @@ class Wish:
         self.version = ""
         self.pools: List[str] = []
         self.cloud = ""
+        self.cost_cap_usd: Optional[float] = None
         self.tags: List[str] = []
         self.memory_gib = 0.0
         self.depends_on: List[str] = []
@@ -88,6 +89,7 @@ def body_of(wish: Wish) -> Dict[str, Any]:
         },
         "pools": wish.pools or None,
         "cloud": wish.cloud or None,
+        "cost_cap_usd": wish.cost_cap_usd,
         "requires": {"tags": wish.tags or None, "memory_gib": wish.memory_gib or None},
         "depends_on": wish.depends_on or None,
         "preview_first": wish.preview_first or None,

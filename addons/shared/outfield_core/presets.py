@@ -14,7 +14,7 @@ from .wishes import DEFAULTS
 
 PART_OF_IT = (
     "output_mode", "split_mode", "chunk", "tiles_x", "tiles_y", "sample_slices", "priority", "pool", "cloud",
-    "preview_first", "paused",
+    "cost_cap_usd", "preview_first", "paused",
 )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any, Dict
 
+from .costs import usd_of
 from .payload import Wish
 
 DEFAULTS: Dict[str, Any] = {
@@ -25,6 +26,7 @@ DEFAULTS: Dict[str, Any] = {
     "deadline": "",
     "pool": "",
     "cloud": "allow",
+    "cost_cap_usd": "",  # US dollars; 0: only where it is free; empty: no bound
     "preview_first": False,
     "paused": False,
     "overrides": {},  # settings of the renderer as the farm describes them
@@ -54,7 +56,11 @@ def frames_wished(said: Dict[str, Any], *, scene: str, current: int) -> str:
 
 
 def take_over(wish: Wish, said: Dict[str, Any]) -> None:
-    """Put what was said into a wish: how it is split, whose it is, when and where it may run."""
+    """Put what was said into a wish: how it is split, whose it is, when and where it may run, what it may cost.
+
+    Raises:
+        Refused: a cost cap that is no sum.
+    """
     if said["split_mode"] == "TILES":
         wish.tiles = (int(said["tiles_x"]), int(said["tiles_y"]))
     elif said["split_mode"] == "SAMPLES":
@@ -64,5 +70,6 @@ def take_over(wish: Wish, said: Dict[str, Any]) -> None:
     for name in ("project", "sequence", "shot", "task"):
         setattr(wish, name, str(said[name]))
     wish.priority, wish.deadline, wish.cloud = int(said["priority"]), str(said["deadline"]), str(said["cloud"])
+    wish.cost_cap_usd = usd_of(said["cost_cap_usd"])
     wish.pools = [str(said["pool"])] if said["pool"] else []
     wish.preview_first, wish.paused = bool(said["preview_first"]), bool(said["paused"])

@@ -330,6 +330,8 @@ def test_where_and_when_it_would_be_done(maya):
 
     assert lines[:2] == ["Runs on onprem", "Rank 2 of 9"]
     assert lines[2].startswith("Done about 02.01. ") and " to 03.01." in lines[2]
+    cost = {"tasks": 3, "machine_hours": None, "usd": {"low": 0, "likely": 0, "high": 0}, "pools": [], "note": ""}
+    assert outlook({"cost": cost}) == ["Tasks: 3", "Costs nothing"]
     nowhere = outlook({"placeable": False, "route": {"pools": [{"reason": "no worker"}]}})
     assert nowhere == ["No place can take it: no worker"]
 

@@ -241,6 +241,21 @@ def test_a_refusal_is_raised_and_kept_for_the_artist(maya, maya_farm):
     assert len(part("session").current().spool.refused()) == 1
 
 
+@pytest.mark.parametrize(("said", "sent"), [("2,50", 2.5), (0, 0.0), ("", None)])
+def test_a_cost_cap_is_sent_where_it_was_set(maya, maya_farm, said, sent):
+    submit(cost_cap_usd=said)
+    (body,) = [json.loads(body) for body, _ in maya_farm.answered.values()]
+
+    assert body.get("cost_cap_usd") == sent
+    assert ("cost_cap_usd" in body) == (sent is not None)
+
+
+def test_what_is_no_sum_of_money_stops_it(maya, maya_farm):
+    with pytest.raises(Exception, match="cost cap cannot be 'much'"):
+        submit(cost_cap_usd="much")
+    assert maya_farm.answered == {}
+
+
 def test_a_wish_that_there_is_not(maya):
     with pytest.raises(TypeError, match="framse"):
         submit(framse="1")

@@ -223,7 +223,7 @@ def test_a_field_that_the_farm_does_not_have_is_not_shown():
     info = {"job": NewJob.model_json_schema()}
 
     assert job_knows(info, "preview_first")
-    assert not job_knows(info, "cost_cap_usd")
+    assert not job_knows(info, "cost_cap_eur")
     assert not job_knows({}, "preview_first")
 
 
@@ -231,8 +231,8 @@ def test_the_farm_takes_every_field_of_a_wish():
     wish = Wish(
         " sh010\n light ", renderer="blender", frames="1-10x3", chunk=2, settings={"samples": 64}, output="/o/####.exr",
         format="exr", priority=70, deadline="2026-12-01T18:00:00Z", project="Alpha", sequence="sq", shot="sh010",
-        task="lgt", task_id=12, version="v1", pools=["onprem"], cloud="never", tags=["linux"], memory_gib=8.0,
-        depends_on=["00001"], preview_first=True, paused=True, metadata={"a": 1},
+        task="lgt", task_id=12, version="v1", pools=["onprem"], cloud="never", cost_cap_usd=2.5, tags=["linux"],
+        memory_gib=8.0, depends_on=["00001"], preview_first=True, paused=True, metadata={"a": 1},
     )  # fmt: skip
     body = body_of(wish)
     taken = NewJob.model_validate(body).model_dump(mode="json", exclude_unset=True)

@@ -171,3 +171,13 @@ def test_a_job_that_a_demand_pool_takes_needs_no_cover():
 @pytest.mark.parametrize(("work_s", "words"), [(45, "45 s"), (600, "10 min"), (3600, "1.0 h"), (360_000, "100.0 h")])
 def test_an_amount_of_work_is_never_told_as_nothing(work_s: float, words: str):
     assert amount_in_words(work_s) == words
+
+
+def test_what_a_cost_cap_does_not_pay_for_is_not_taken_over():
+    ground = Ground(NOW_S, (pool(Policy.DEADLINE),), (late(late_h=2, in_h=3),))
+    capped = replace(ground, work=(replace(late(late_h=2, in_h=3), rooms={"cloud": 0}),))
+
+    assert overflows(ground, {"cloud": pool(Policy.DEADLINE)})
+    assert not overflows(capped, {"cloud": pool(Policy.DEADLINE)})
+    work = replace(waiting(), left=10, left_s=600.0, task_s=60.0, rooms={"cloud": 3})
+    assert work.elsewhere_s(["cloud"]) == 180.0

@@ -21,6 +21,12 @@ def test_free_slots_at_home_are_taken_first():
     assert one(pool(Policy.DEMAND), waiting(tasks=10, home=False), free_slots=7.0).launch == 10
 
 
+def test_no_worker_is_launched_for_more_tasks_than_their_cost_cap_pays_for():
+    assert one(pool(Policy.DEMAND), waiting(tasks=10, rooms={"cloud": 3})).launch == 3
+    assert one(pool(Policy.DEMAND), waiting(tasks=10, rooms={"cloud": 0})).launch == 0
+    assert one(pool(Policy.DEMAND), waiting(tasks=10, rooms={"other": 0})).launch == 10
+
+
 def test_no_worker_boots_for_less_work_than_its_boot_takes():
     found = one(pool(Policy.DEMAND, boot_s=90.0, transfer_s=30.0), waiting(tasks=100, task_s=6.0))
 

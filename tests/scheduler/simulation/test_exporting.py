@@ -182,3 +182,10 @@ def test_a_pool_with_a_bound_grows_on_demand(farm: LooseFarm) -> None:
 
     assert (pool.name, pool.backend, pool.workers_max, pool.price_usd_per_hour) == ("aws", "aws", 3, 0.5)
     assert pool.machine is not None
+
+
+def test_a_cost_cap_is_in_the_trace_of_a_job_that_has_one(farm: LooseFarm) -> None:
+    farm.submit(renderer="null", cost_cap_usd=2.5)
+    farm.submit(renderer="null")
+
+    assert [job.cost_cap_usd for job in exported(farm).jobs] == [2.5, None]

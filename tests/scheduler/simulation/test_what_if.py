@@ -127,7 +127,9 @@ def test_a_running_farm_is_asked_and_stays_as_it_is(tmp_path: Path) -> None:
 
     def ask(**more: object) -> dict[str, Any]:
         draft = farm.run(draft_job(farm.farm, "ada", validate_payload(payload | more)))
-        asked = finish_if(farm.farm, services.forecaster, services.estimator, services.surveyor, draft=draft)
+        asked = finish_if(
+            farm.farm, services.forecaster, services.estimator, services.surveyor, services.capper, draft=draft
+        )
         return farm.run(asked)
 
     urgent, idle, nowhere = ask(priority=90), ask(priority=1), ask(requires={"gpus": 8})

@@ -56,3 +56,11 @@ def test_a_bundle_that_is_not_whole_any_more_is_told(blobs):
 
     with pytest.raises(Refused, match="not whole"):
         pack(job_with({"bundle": manifest}), "1", Sender("f1", "home"), SITE, blobs, LimitSettings())
+
+
+def test_a_cost_cap_goes_along_and_nothing_in_its_place(blobs):
+    capped, free = job_with({}), job_with({})
+    capped.cost_cap_usd = 2.5
+
+    assert pack(capped, "1", Sender("f1", "home"), SITE, blobs, LimitSettings()).payload["cost_cap_usd"] == 2.5
+    assert "cost_cap_usd" not in pack(free, "1", Sender("f1", "home"), SITE, blobs, LimitSettings()).payload

@@ -9,6 +9,7 @@ import functools
 from typing import Any, Dict, List, Tuple
 
 from . import roads, scene, session, settings, widgets
+from .outfield_core.costs import may_be_capped, usd_of
 from .outfield_core.errors import Refused
 from .outfield_core.fields import Field, fields_of
 from .outfield_core.texts import tr
@@ -24,7 +25,8 @@ def state(here: Any) -> Any:
     """What the rows look like."""
     wishes = settings.wishes()
     shape = tuple(wishes[name] for name in ("frames_mode", "output_mode", "preview", "layer", "camera"))
-    return (*shape, scene.layers(), scene.cameras(), tuple(_fields(here)), here.follower.view.is_live)
+    knows_caps = may_be_capped(here.follower.view.info, wishes["cost_cap_usd"])
+    return (*shape, scene.layers(), scene.cameras(), tuple(_fields(here)), here.follower.view.is_live, knows_caps)
 
 
 def wishes(place: str, here: Any) -> None:
@@ -54,8 +56,20 @@ def _options(place: str, wishes: Dict[str, Any]) -> None:
     _check(inner, "Preview first", "preview_first", wishes)
     _check(inner, "Hold", "paused", wishes)
     _choice(inner, "Cloud", "cloud", CLOUDS, wishes)
+    if may_be_capped(session.current().follower.view.info, wishes["cost_cap_usd"]):
+        widgets.text_field(inner, tr("Cost cap (USD)"), str(wishes["cost_cap_usd"]), _cap)
     for title, name in (("Deadline", "deadline"), ("Pool", "pool"), ("Project", "project"), ("Sequence", "sequence")):
         _text(inner, title, name, wishes)
+
+
+def _cap(value: str) -> None:
+    """What is no sum of money is told, and the cap stays as it was."""
+    try:
+        usd_of(value)
+    except Refused as error:
+        session.current().say(False, str(error))
+    else:
+        settings.wish("cost_cap_usd", value.strip())
 
 
 def _fields(here: Any) -> List[Tuple[str, str]]:
