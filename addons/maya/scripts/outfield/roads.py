@@ -33,6 +33,9 @@ OURS = {
 }
 """Settings that the scene answers, where the farm's renderer has them."""
 
+ENGINES = {"mayaSoftware": "sw", "mayaHardware2": "hw2"}
+"""Engines that Maya's command line, and so the farm, calls otherwise than scenes do."""
+
 _HASHES = re.compile("#+")
 _TOKEN = re.compile("<([^<>]*)>")
 
@@ -59,6 +62,8 @@ def own_settings(info: Optional[Dict[str, Any]], renderer: str, answers: Dict[st
     made = {}
     for field in fields_of(info or {}, renderer):
         answer = answers.get(OURS.get(field.name, ""))
+        if field.kind == "choice":
+            answer = ENGINES.get(str(answer), answer)
         if answer and (field.kind == "text" or (field.kind == "choice" and answer in field.choices)):
             made[field.name] = answer
     return made
@@ -99,6 +104,7 @@ class Odd:
         self.layers: List[str] = []
         self.all_layers: List[str] = []
         self.unloaded: List[str] = []
+        self.scripts: List[str] = []
         self.unknown_plugins: List[str] = []
         self.unknown_nodes = 0
         self.meshes = 0
@@ -137,6 +143,13 @@ def _of_scene(odd: Odd) -> Iterator[Finding]:
         target = odd.all_layers[0] if odd.all_layers else ""
         fix = "use_layer" if target else ""
         yield Finding("no_layer", ERROR, "No render layer is switched on.", fix=fix, target=target)
+    if odd.scripts:
+        yield Finding(
+            "scripts_run",
+            WARNING,
+            "Scripts in the file run on the farm, where its workers allow it: {names}.",
+            {"names": ", ".join(odd.scripts[:5])},
+        )
     for name in odd.unloaded:
         yield Finding(
             "unloaded",
