@@ -97,7 +97,6 @@ class MayaSettings(RendererSettings):
     layer: str | None = Field(
         default=None, max_length=255, pattern=MAYA_NODE, description="render layer, as the artist named it"
     )
-    legacy_layers: bool = Field(default=False, description="the scene has legacy render layers, not a render setup")
     project: str | None = Field(
         default=None,
         max_length=4096,
@@ -134,6 +133,8 @@ class RendererInfo(BaseModel):
     formats: tuple[Format, ...] = ("png", "jpg", "exr")
     tiles: bool = True
     samples: bool = True
+    stock: bool = True
+    """Is it taken to be on a machine that a pool launches, while nothing is known of its machines?"""
     whole: str = ""
     """Why its frames are not split, in words for people, where they are not."""
 
@@ -157,6 +158,7 @@ RENDERERS: dict[str, RendererInfo] = {
             scene="required",
             tiles=False,
             samples=False,
+            stock=False,
             whole="Maya can render a region, but whether regions laid side by side are the frame depends on engine, "
             "filters and imagers, and the farm does not guess.",
         ),

@@ -186,8 +186,8 @@ class Render:
         camera = self.flags.get("-cam", cameras[:1])[0]
         if camera not in cameras:
             raise Stop(f"Error: makeCameraRenderable.mel line 34: Camera {camera} does not exist.", 210)
-        layers = self.fakes.get("layers", "masterLayer").split()
-        layer = self.flags.get("-rl", ["masterLayer"])[0]
+        layers = self.fakes.get("layers", "defaultRenderLayer").split()
+        layer = self.flags.get("-rl", layers[:1])[0]
         if layer not in layers:
             raise Stop(f"Error: setMayaRenderLayer.mel line 8: Render layer {layer} does not exist.", 210)
 
@@ -237,18 +237,12 @@ class Render:
 
     def paths(self, engine: str, frame: int) -> list[Path]:
         name = self.flags.get("-im", [Path(self.scene).stem])[0]
-        ending = self.fakes.get("writes") or {"jpeg": "jpg"}.get(
-            self.flags.get("-of", ["exr"])[0], self.flags.get("-of", ["exr"])[0]
-        )
+        asked = self.flags.get("-of", ["exr"])[0]
+        ending = self.fakes.get("writes") or {"jpeg": "jpg"}.get(asked, asked)
         folder = Path(self.flags["-rd"][0])
-        layers = self.fakes.get("layers", "").split()
-        if layers:
-            layer = self.flags.get("-rl", ["masterLayer"])[0]
-            folder /= (
-                layer
-                if layer == "masterLayer" or os.environ["MAYA_ENABLE_LEGACY_RENDER_LAYERS"] == "1"
-                else f"rs_{layer}"
-            )
+        if "layers" in self.fakes:
+            layer = self.flags.get("-rl", ["defaultRenderLayer"])[0]
+            folder /= "masterLayer" if layer == "defaultRenderLayer" else layer
         number = f"{frame:0{4 if frame >= 0 else 5}d}"
         passes = self.fakes.get("passes", "").split()
         if engine == "vray":

@@ -44,7 +44,7 @@ def test_a_scene_with_a_texture_comes_back_as_frames(maya, project, tmp_path, fa
     elsewhere.parent.mkdir()
     elsewhere.write_bytes(b"wood")
     scene = project / "scenes" / "shot.ma"
-    fakes = ["cameras persp ns:shotcam", "layers masterLayer hero", "passes diffuse beauty"]
+    fakes = ["cameras persp ns:shotcam", "layers defaultRenderLayer rs_hero", "passes diffuse beauty"]
     scene.write_text(scene_text(*fakes, body=TEXTURE.format(path=elsewhere)))
     maya.scene.file("wood", str(elsewhere))
     maya.scene.camera("ns:shotcam")

@@ -1,12 +1,13 @@
 """What a Maya may know of the worker's environment, and the settings that keep users and adverts out of it.
 
-PURE but for making the private folders. Names after Autodesk, "Environment variables" (MAYA_APP_DIR, MAYA_SCRIPT_PATH,
-MAYA_ENABLE_LEGACY_RENDER_LAYERS), the Arnold for Maya User Guide ("Licensing": ARNOLD_FORCE_ABORT_ON_LICENSE_FAIL), and
-what render farms set (MAYA_DISABLE_…, REDSHIFT_FORCEQUITONINTERNALERROR).
+PURE but for making the private folders. Names after Autodesk, "Environment variables" (MAYA_APP_DIR, MAYA_SCRIPT_PATH),
+the Arnold for Maya User Guide ("Licensing": ARNOLD_FORCE_ABORT_ON_LICENSE_FAIL), and what render farms set
+(MAYA_DISABLE_…, REDSHIFT_FORCEQUITONINTERNALERROR).
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -66,11 +67,12 @@ QUIET = {
 
 
 def maya_environment(
-    source: Mapping[str, str], home: Path, location: Path, *, legacy_layers: bool, also: Collection[str] = ()
+    source: Mapping[str, str], home: Path, location: Path, *, also: Collection[str] = ()
 ) -> dict[str, str]:
     """The environment of a Maya that is installed in `location`; its private folders are made below `home`.
 
-    The folder of scripts that it looks into is `scripts_folder(home)`, and no other of a user's.
+    The folder of scripts that it looks into is `scripts_folder(home)`, and no other of a user's; those of a studio come
+    after it where `also` names MAYA_SCRIPT_PATH.
     """
     scripts, app = scripts_folder(home), home / "maya"
     for folder in (scripts, app):
@@ -79,8 +81,7 @@ def maya_environment(
     own = {
         "MAYA_LOCATION": str(location),
         "MAYA_APP_DIR": str(app),
-        "MAYA_SCRIPT_PATH": str(scripts),
-        "MAYA_ENABLE_LEGACY_RENDER_LAYERS": "1" if legacy_layers else "0",
+        "MAYA_SCRIPT_PATH": os.pathsep.join(filter(None, (str(scripts), private.get("MAYA_SCRIPT_PATH")))),
     }
     return private | QUIET | own
 

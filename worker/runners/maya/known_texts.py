@@ -69,7 +69,7 @@ KNOWN: tuple[Known, ...] = (
         r"(?:render ?layer|layer) .*(?:does not exist|not found|could not be found)|no (?:render )?layer named",
         "user",
         "the scene has no render layer of that name",
-        "Name one that the scene has; for legacy layers set legacy_layers.",
+        "Name one that the scene has, as the Render Setup shows it.",
     ),
     _known(
         r"plug-?in,? \S*(?:mtoa|vrayformaya|redshift4maya|renderman_for_maya)\S*,? was not found"

@@ -50,13 +50,14 @@ def pictures_in(folder: Path) -> list[Found]:
 def choose(found: Sequence[Found], frame: int, image_format: str, folder: Path) -> Found | None:
     """The picture of a frame among all that were written; None: there is none. One of another format comes last."""
 
-    def order(each: Found) -> tuple[bool, bool, bool, int, str]:
+    def order(each: Found) -> tuple[bool, bool, bool, bool, int, str]:
         inner = each.path.relative_to(folder)
         above = {part.lower() for part in inner.parts[:-1]}
         return (
             KINDS.get(each.ending) != image_format,
             each.stem != IMAGE,
             len(inner.parts) > 1 and not above & BEAUTY,
+            "masterlayer" not in above,
             len(inner.parts),
             str(inner),
         )

@@ -81,11 +81,9 @@ class MayaRunner:
         except NotPlain as error:
             raise failures.not_plain(str(error)) from error
 
-    def environment(self, home: Path, maya: Maya, *, legacy_layers: bool) -> dict[str, str]:
+    def environment(self, home: Path, maya: Maya) -> dict[str, str]:
         """What a Maya of this worker sees."""
-        return maya_environment(
-            self._setup.environment, home, maya.location, legacy_layers=legacy_layers, also=self._setup.variables
-        )
+        return maya_environment(self._setup.environment, home, maya.location, also=self._setup.variables)
 
     @property
     def clock(self) -> Clock:

@@ -10,10 +10,11 @@ from scheduler.protocol.bundles import MANIFEST_BYTES_MAX, UnsafeBundle, read_bu
 from worker.clock import Clock
 from worker.runners.base import Produced, RenderFailed, Reporter, Work
 from worker.runners.maya import failures, output, start_script
-from worker.runners.maya.command import Places, Run, command_line, is_plain, plain_path, runs_of
+from worker.runners.maya.command import Places, Run, command_line, is_plain, node_name, plain_path, runs_of
 from worker.runners.maya.discovery import Maya
 from worker.runners.maya.engines import ENGINES
 from worker.runners.maya.environment import scripts_folder
+from worker.runners.maya.layers import layer_node
 from worker.runners.maya.process import Deadline, Listener, run_process
 from worker.runners.maya.progress import Progress
 from worker.runners.process_tree import ProcessTree
@@ -27,7 +28,7 @@ class Host(Protocol):
         """What time-outs are measured by."""
         ...
 
-    def environment(self, home: Path, maya: Maya, *, legacy_layers: bool) -> dict[str, str]:
+    def environment(self, home: Path, maya: Maya) -> dict[str, str]:
         """What a Maya of this worker sees."""
         ...
 
@@ -46,7 +47,7 @@ class Task:
     def __init__(self, work: Work, reporter: Reporter, maya: Maya, host: Host) -> None:
         self._work, self._reporter, self._maya, self._host = work, reporter, maya, host
         lease = work.lease
-        self._settings = lease.settings
+        self._settings = dict(lease.settings)
         self._engine = ENGINES[str(lease.settings.get("engine", "file"))]
         self._home, self._images = work.scratch / "home", work.scratch / "images"
         self._deadline = Deadline(reporter, host.clock, lease.timeout_s)
@@ -58,9 +59,7 @@ class Task:
         """Every run of frames, one process after the other."""
         lease = self._work.lease
         self._images.mkdir()
-        environment = self._host.environment(
-            self._home, self._maya, legacy_layers=bool(self._settings.get("legacy_layers"))
-        )
+        environment = self._host.environment(self._home, self._maya)
         places = self._prepare()
         runs = runs_of(lease.frames)
         lines = [
@@ -141,6 +140,8 @@ class Task:
             mappings = start_script.mappings_of(origins, tree.as_posix(), project)
             place = start_script.place_of(origins, project) if project else None
             project = str(tree / place) if place is not None else ""
+        if self._settings.get("layer"):
+            self._settings["layer"] = layer_node(scene, node_name(str(self._settings["layer"]), "layer"))
         for origin in start_script.unspeakable(mappings):
             self._reporter.log(f"Maya cannot be told where the files of {origin!r} are here; rename that folder.")
         script = scripts_folder(self._home) / start_script.NAME

@@ -113,9 +113,12 @@ def test_maya_sees_licences_and_plug_ins_and_little_else(tmp_path: Path) -> None
     }  # fmt: skip
     runner = MayaRunner(environment={**source, "OUTFIELD_MAYA__VARIABLES": "STUDIO"})
     maya = Maya(tmp_path / "maya2024" / "bin" / "Render", "2024", ("file",))
-    seen = runner.environment(tmp_path / "home", maya, legacy_layers=True)
+    seen = runner.environment(tmp_path / "home", maya)
     assert (seen["ADSKFLEX_LICENSE_FILE"], seen["MAYA_MODULE_PATH"], seen["STUDIO"]) == ("2080@lic", "/studio", "x")
-    assert seen["MAYA_LOCATION"] == str(tmp_path / "maya2024") and seen["MAYA_ENABLE_LEGACY_RENDER_LAYERS"] == "1"
+    assert seen["MAYA_LOCATION"] == str(tmp_path / "maya2024")
     for name in ("MAYA_APP_DIR", "MAYA_SCRIPT_PATH", "HOME", "TMPDIR"):
         assert Path(seen[name]).is_relative_to(tmp_path) and Path(seen[name]).is_dir()
     assert not {"SECRET", "PYTHONPATH"} & set(seen)
+    runner = MayaRunner(environment={**source, "OUTFIELD_MAYA__VARIABLES": "MAYA_SCRIPT_PATH"})
+    ours, _, theirs = runner.environment(tmp_path / "home", maya)["MAYA_SCRIPT_PATH"].partition(":")
+    assert Path(ours).is_relative_to(tmp_path) and theirs == "/home/anna/scripts", "ours is looked into first"

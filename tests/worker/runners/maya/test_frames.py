@@ -33,6 +33,13 @@ def test_engines_that_name_their_own_format(bench, engine: str) -> None:
     assert failed.failure == "user" and "writes frame 1 as .tif" in failed.message
 
 
+def test_a_binary_scene(bench) -> None:
+    scene = bench.scene(name="shot.mb")
+    scene.write_bytes(b"FOR8" + bytes(12) + b"MayaFOR8" + bytes(12) + b"HEAD\nrs_hero\0\n//fake: layers rs_hero\n")
+    (made,) = bench.run(scene, settings={"layer": "hero"})
+    assert made.frame == 1
+
+
 def test_frames_in_a_row_are_one_process(bench) -> None:
     made = bench.run(bench.scene(), frames=[1, 2, 3, 4, 5])
     assert [each.frame for each in made] == [1, 2, 3, 4, 5] and bench.commands == 1
@@ -50,17 +57,26 @@ def test_frames_before_zero(bench) -> None:
 
 
 def test_the_beauty_pass_is_kept_and_the_rest_is_named(bench) -> None:
-    (made,) = bench.run(bench.scene("passes diffuse beauty specular", "layers masterLayer"))
+    (made,) = bench.run(bench.scene("passes diffuse beauty specular", "layers defaultRenderLayer"))
     assert made.name == "0001.png"
     assert "Frame 1: masterLayer/beauty/frame.0001.png is kept, 2 more are not." in bench.log
     (made,) = bench.run(bench.scene("passes diffuse", "writes png"), settings={"engine": "vray"})
     assert any("frame.0001.png is kept, 1 more" in line for line in bench.log)
 
 
-@pytest.mark.parametrize(("legacy", "folder"), [(False, "rs_hero"), (True, "hero")])
-def test_layers_of_both_kinds(bench, legacy: bool, folder: str) -> None:
-    scene = bench.scene("layers masterLayer hero", "passes a beauty")
-    bench.run(scene, settings={"layer": "hero", "legacy_layers": legacy})
+@pytest.mark.parametrize(
+    ("layer", "nodes", "folder"),
+    [
+        ("hero", "defaultRenderLayer rs_hero", "rs_hero"),
+        ("rs_hero", "defaultRenderLayer rs_hero", "rs_hero"),
+        ("hero", "defaultRenderLayer hero rs_heroine", "hero"),
+        ("masterLayer", "defaultRenderLayer hero", "masterLayer"),
+        ("prop:hero", "defaultRenderLayer prop:hero", "prop:hero"),
+    ],
+)
+def test_layers_of_both_kinds_are_called_by_their_nodes(bench, layer: str, nodes: str, folder: str) -> None:
+    body = "".join(f'createNode renderLayer -n "{node}";\n' for node in nodes.split())
+    bench.run(bench.scene(f"layers {nodes}", "passes a beauty", body=body), settings={"layer": layer})
     assert any(line.startswith(f"Frame 1: {folder}/beauty/") for line in bench.log)
 
 
