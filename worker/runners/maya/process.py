@@ -25,6 +25,8 @@ LOG_LINES_MAX = 5000
 """Lines of Maya's output that go into the log of one task; Arnold is talkative."""
 
 TELLING_MAX = 200
+SEEN_CHARS_MAX = 1000
+"""As much of a line as is searched for what it tells: a scene may print what it likes, of any length."""
 
 
 class Listener:
@@ -39,8 +41,9 @@ class Listener:
 
     def line(self, text: str) -> None:
         """A line of Maya's output."""
-        self._on_line(text)
-        (self._telling if failures.is_telling(text) else self._tail).append(text)
+        seen = text[:SEEN_CHARS_MAX]
+        self._on_line(seen)
+        (self._telling if failures.is_telling(seen) else self._tail).append(seen)
         self._count += 1
         if self._count <= LOG_LINES_MAX:
             self._reporter.log(text)

@@ -59,11 +59,11 @@ def known_renderers(info: Optional[Dict[str, Any]]) -> List[str]:
 
 def own_settings(info: Optional[Dict[str, Any]], renderer: str, answers: Dict[str, Any]) -> Dict[str, Any]:
     """What the scene says, under the names that the farm's renderer describes. `answers`: by the values of `OURS`."""
+    engine = answers.get("engine")
+    answers = dict(answers, engine=ENGINES.get(str(engine), engine))
     made = {}
     for field in fields_of(info or {}, renderer):
         answer = answers.get(OURS.get(field.name, ""))
-        if field.kind == "choice":
-            answer = ENGINES.get(str(answer), answer)
         if answer and (field.kind == "text" or (field.kind == "choice" and answer in field.choices)):
             made[field.name] = answer
     return made
