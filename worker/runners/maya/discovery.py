@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from worker.runners.maya.engines import ENGINES
+from worker.runners.maya.environment import PLUG_INS
 from worker.runners.process_tree import scrubbed_environment
 from worker.runners.registry import MAYA_PLACES, placed
 
@@ -80,18 +81,21 @@ def find_programs(
 
 
 def recognise(path: Path, environment: Mapping[str, str]) -> Maya | None:
-    """What a `Render` is; None when it is no Maya's. Its version is its folder's, or what `maya -v` beside it says."""
+    """What a `Render` is; None when it is no Maya's. Its version is its folder's, or what `maya -v` beside it says.
+
+    Engines are those that `Render -listRenderers` names or whose description lies beside it (`rendererDesc`, an XML
+    file each); `file`, what the scene is set to, is a part of every Maya.
+    """
     with tempfile.TemporaryDirectory(prefix="outfield-maya-") as folder:
-        private = scrubbed_environment(environment, Path(folder), ("MAYA_MODULE_PATH", "MAYA_RENDER_DESC_PATH"))
-        listed = _ask([str(path), "-listRenderers"], private, folder)
-        words = {word.strip(" \t\"'():,").lower() for line in listed.splitlines() for word in line.split()[:1]}
-        engines = tuple(name for name in ENGINES if name in words)
-        if not engines:
-            return None
+        private = scrubbed_environment(environment, Path(folder), PLUG_INS)
         found = next((match for part in reversed(path.resolve().parts) if (match := _IN_PATH.search(part))), None)
         if found is None:
             found = _SAID.search(_ask([str(path.with_name("maya")), "-v"], private, folder))
-    return Maya(path, found[1], engines) if found is not None else None
+        if found is None or not path.is_file():
+            return None
+        listed = set(re.findall(r"[a-z0-9_]+", _ask([str(path), "-listRenderers"], private, folder).lower()))
+    described = {file.stem.lower().removesuffix("renderer") for file in path.with_name("rendererDesc").glob("*.xml")}
+    return Maya(path, found[1], tuple(name for name in ENGINES if name in {"file", *listed, *described}))
 
 
 def _ask(argv: Sequence[str], environment: Mapping[str, str], folder: str) -> str:

@@ -33,6 +33,14 @@ def test_what_a_program_is(tmp_path: Path) -> None:
     (tmp_path / "apps").mkdir()
     (tmp_path / "bin").rename(moved)
     assert recognise(moved / "Render", {}) == Maya(moved / "Render", "2025", ("file", "arnold", "sw")), "`maya -v` says"
+    (moved / "Render").write_text("#!/bin/sh\nprintf -- '- \"arnold\": Arnold renderer\\n'\n")
+    assert recognise(moved / "Render", {}) == Maya(moved / "Render", "2025", ("file", "arnold")), (
+        "however it lists them"
+    )
+    (moved / "Render").write_text("#!/bin/sh\nexit 1\n")
+    (moved / "rendererDesc").mkdir()
+    (moved / "rendererDesc" / "hw2Renderer.xml").write_text("<renderer/>")
+    assert recognise(moved / "Render", {}) == Maya(moved / "Render", "2025", ("file", "hw2")), "by its descriptions"
     (moved / "maya").unlink()
     assert recognise(moved / "Render", {}) is None
     other = tmp_path / "Render"
