@@ -7,9 +7,10 @@ one place where text of a user's becomes part of MEL, always as a string literal
 
 from __future__ import annotations
 
-import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+
+from worker.runners.maya.spellings import is_windows
 
 NAME = "userSetup.mel"
 
@@ -17,7 +18,6 @@ Mappings = list[tuple[str, str]]
 """Folder of the artist's, folder here; both end in a slash."""
 
 _ESCAPES = {"\\": "\\\\", '"': '\\"'}
-_DRIVE = re.compile(r"[A-Za-z]:/")
 
 
 class NotSpeakable(ValueError):
@@ -61,26 +61,29 @@ def unspeakable(mappings: Iterable[tuple[str, str]]) -> list[str]:
     return left_out
 
 
-def mappings_of(origins: Mapping[str, str], tree: str, project: str = "") -> Mappings:
+def mappings_of(
+    origins: Mapping[str, str], tree: str, spellings: Mapping[str, Sequence[str]] | None = None
+) -> Mappings:
     """What `dirmap` must be told so that a scene finds its bundle in `tree`, deepest folders first.
 
     `origins` is the bundle's: folder (or file) of the artist's to place in the tree. A folder that follows from one
-    above it is not named again. Origins of Windows are in lower case, but `dirmap` goes by case: they are spelled as
-    `project`, the artist's own, and their places spell them, and with a large drive letter besides.
+    above it is not named again, but on Windows, where spellings may differ. `spellings` are those of the scenes for
+    origins of Windows (`spellings_in`).
     """
     folders = {origin: place for origin, place in origins.items() if origin.strip("/")}
     made: Mappings = []
     for origin, place in sorted(folders.items(), key=lambda item: (-item[0].count("/"), item)):
-        if not _follows(origin, place, folders):
+        if is_windows(origin) or not _follows(origin, place, folders):
             here = f"{tree.rstrip('/')}/{place}".rstrip("/") + "/"
-            made += [(spelling.rstrip("/") + "/", here) for spelling in _spellings(origin, place, project)]
+            spelled = dict.fromkeys([*(spellings or {}).get(origin, ()), origin])
+            made += [(spelling.rstrip("/") + "/", here) for spelling in spelled]
     return made
 
 
 def place_of(origins: Mapping[str, str], path: str) -> str | None:
     """The place in the bundle of a folder of the artist's; None: it is not in there."""
     key = path.replace("\\", "/").rstrip("/")
-    if _DRIVE.match(key) or path.startswith("\\\\"):
+    if key[1:2] == ":" or path.startswith("\\\\"):
         key = key.lower()
     rest = ""
     while key:
@@ -100,20 +103,3 @@ def _follows(origin: str, place: str, folders: Mapping[str, str]) -> bool:
         above, _, name = above.rpartition("/")
         rest = f"{name}/{rest}"
     return False
-
-
-def _spellings(origin: str, place: str, project: str) -> list[str]:
-    if not (_DRIVE.match(origin) or origin.startswith("//")):
-        return [origin]
-    spelled = origin
-    if place and origin.endswith("/" + place.lower()):
-        spelled = origin[: len(origin) - len(place)] + place
-    own = project.replace("\\", "/").rstrip("/")
-    shared = 0
-    for mine, theirs in zip(spelled.lower().split("/"), own.lower().split("/"), strict=False):
-        if mine != theirs:
-            break
-        shared += len(mine) + 1
-    if shared:
-        spelled = own[: shared - 1] + spelled[min(shared - 1, len(spelled)) :]
-    return list(dict.fromkeys([spelled, spelled[:1].upper() + spelled[1:], origin]))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from scheduler.protocol.bundles import MANIFEST_BYTES_MAX, UnsafeBundle, read_bundle
+from scheduler.protocol.bundles import MANIFEST_BYTES_MAX, Bundle, UnsafeBundle, read_bundle
 from worker.clock import Clock
 from worker.runners.base import Produced, RenderFailed, Reporter, Work
 from worker.runners.maya import failures, output, start_script
@@ -17,6 +17,7 @@ from worker.runners.maya.environment import scripts_folder
 from worker.runners.maya.layers import layer_node
 from worker.runners.maya.process import Deadline, Listener, run_process
 from worker.runners.maya.progress import Progress
+from worker.runners.maya.spellings import spellings_in
 from worker.runners.process_tree import ProcessTree
 
 
@@ -135,10 +136,12 @@ class Task:
         project = str(self._settings.get("project") or "")
         mappings: start_script.Mappings = []
         if self._work.manifest is not None:
-            origins = _origins(self._work.manifest)
+            bundle = _bundle(self._work.manifest)
             tree = self._work.manifest.parent / "tree"
-            mappings = start_script.mappings_of(origins, tree.as_posix(), project)
-            place = start_script.place_of(origins, project) if project else None
+            scenes = [tree / place for place in bundle.files if place.lower().endswith((".ma", ".mb"))]
+            spellings = spellings_in(scenes, bundle.origins)
+            mappings = start_script.mappings_of(bundle.origins, tree.as_posix(), spellings)
+            place = start_script.place_of(bundle.origins, project) if project else None
             project = str(tree / place) if place is not None else ""
         if self._settings.get("layer"):
             self._settings["layer"] = layer_node(scene, node_name(str(self._settings["layer"]), "layer"))
@@ -170,9 +173,9 @@ class Task:
         return plain_path(link.as_posix())
 
 
-def _origins(manifest: Path) -> dict[str, str]:
+def _bundle(manifest: Path) -> Bundle:
     try:
         with manifest.open("rb") as file:
-            return read_bundle(file.read(MANIFEST_BYTES_MAX + 1)).origins
+            return read_bundle(file.read(MANIFEST_BYTES_MAX + 1))
     except (OSError, UnsafeBundle) as error:
         raise RenderFailed(f"The scene's bundle cannot be read: {error}. It is fetched again.", "infra") from error

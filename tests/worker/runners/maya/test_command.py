@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from scheduler.protocol.renderers import MayaSettings
 from worker.runners.maya.command import NotPlain, Places, Run, command_line, is_plain, node_name, runs_of
 from worker.runners.maya.engines import ENGINES, share_of
+from worker.runners.maya.spellings import spellings_in
 from worker.runners.maya.start_script import mappings_of, place_of, start_script, unspeakable
 
 MEANINGFUL = set("\"'`$;\\|&<>*?!\n\r\t\0%^")
@@ -144,6 +145,42 @@ def test_mappings_name_a_folder_once_and_the_deepest_first() -> None:
     assert mappings_of(origins, "/t") == [
         ("/a/b/c/", "/t/elsewhere/"), ("/a/odd:name/", "/t/odd_name/"), ("/a/", "/t/"),
     ]  # fmt: skip
+
+
+def test_folders_of_windows_are_told_as_the_scenes_spell_them(tmp_path: Path) -> None:
+    scene, reference, binary = tmp_path / "a.ma", tmp_path / "b.ma", tmp_path / "c.mb"
+    scene.write_text(
+        'file -r -typ "mayaAscii" "C:/Show/chars//hero.ma";\n\tsetAttr ".ftn" -type "string" "c:/SHOW/Tex/wood.png";\n'
+        '\tsetAttr ".ftn" -type "string" "C:\\\\Show\\\\Tex\\\\iron.png"; // http://x.y/z\n'
+    )
+    reference.write_text('\tsetAttr ".ftn" -type "string" "\\\\\\\\Srv\\\\Lib\\\\sky.exr";\n"D:/Other/x.png"')
+    binary.write_bytes(b"STR \x00\x00C:/Show/TEX/deep/a.png\x00" + b"\xff" * 9)
+    origins = {"c:/show/tex": "Tex", "c:/show": "", "//srv/lib": "Srv/lib", "/home/anna": "anna", "e:/none": "none"}
+    found = spellings_in([scene, reference, binary, tmp_path / "gone.ma"], origins)
+    assert found == {
+        "c:/show": ["C:/Show", "c:/SHOW"],
+        "c:/show/tex": ["c:/SHOW/Tex", "C:/Show/Tex", "C:/Show/TEX"],
+        "//srv/lib": ["//Srv/Lib"],
+    }
+    assert mappings_of(origins, "/t", found) == [
+        ("//Srv/Lib/", "/t/Srv/lib/"), ("//srv/lib/", "/t/Srv/lib/"), ("/home/anna/", "/t/anna/"),
+        ("c:/SHOW/Tex/", "/t/Tex/"), ("C:/Show/Tex/", "/t/Tex/"), ("C:/Show/TEX/", "/t/Tex/"),
+        ("c:/show/tex/", "/t/Tex/"), ("C:/Show/", "/t/"), ("c:/SHOW/", "/t/"), ("c:/show/", "/t/"),
+        ("e:/none/", "/t/none/"),
+    ]  # fmt: skip
+
+
+@given(
+    st.lists(
+        st.sampled_from([b"C:/", b"c:\\\\", b"\\\\", b"//", b"show", b"/", b'"', b"\0", b"\xff", b"\xc4\xb0"]),
+        max_size=30,
+    )
+)
+def test_spellings_are_the_origin_but_for_case(tmp_path_factory: pytest.TempPathFactory, words: list[bytes]) -> None:
+    scene = tmp_path_factory.mktemp("scene") / "a.ma"
+    scene.write_bytes(b"".join(words))
+    for origin, spelled in spellings_in([scene], ["c:/show", "c:/show/show", "//show/show"]).items():
+        assert {each.lower() for each in spelled} == {origin}
 
 
 def test_places_of_folders() -> None:
