@@ -72,14 +72,6 @@ KNOWN: tuple[Known, ...] = (
         "Name one that the scene has, as the Render Setup shows it.",
     ),
     _known(
-        r"plug-?in,? \S*(?:mtoa|vrayformaya|redshift4maya|renderman_for_maya)\S*,? was not found"
-        r"|unknown renderer|is not a (?:valid|known) renderer"
-        r"|cannot find procedure \"(?:rsPreference|arnold\w*|vray\w*)\"",
-        "infra",
-        "this worker's Maya lacks the renderer's plug-in",
-        "Install it there, or let the job ask for workers that have it (requires.tags).",
-    ),
-    _known(
         r"\busage: render\b|unknown (?:flag|option)|invalid flag|error while parsing arguments",
         "infra",
         "this Maya's Render does not take the farm's command line",
@@ -136,6 +128,14 @@ KNOWN: tuple[Known, ...] = (
         "infra",
         "Maya cannot write its pictures",
         "Look at the worker's disk and its rights.",
+    ),
+    _known(
+        r"plug-?in,? \S*(?:mtoa|vrayformaya|redshift4maya|renderman_for_maya)\S*,? was not found"
+        r"|unknown renderer|is not a (?:valid|known) renderer"
+        r"|cannot find procedure \"(?:rsPreference|arnold\w*|vray\w*)\"",
+        "infra",
+        "this worker's Maya lacks the renderer's plug-in",
+        "Install it there, or let the job ask for workers that have it (requires.tags).",
     ),
     _known(
         r"maya encountered a fatal error|fatal error\. attempting to save|stack trace:",

@@ -55,6 +55,7 @@ class Task:
         self._progress = Progress(self._engine, len(lease.frames), host.clock.monotonic())
         self._listener = Listener(reporter, self._progress.line)
         self._doing = "starting"
+        self._taken = 0
 
     def render(self) -> list[Produced]:
         """Every run of frames, one process after the other."""
@@ -93,7 +94,7 @@ class Task:
         finally:
             for process in running:
                 self._host.ended(process)
-        self._look(self._host.clock.monotonic())
+        self._look(self._host.clock.monotonic(), being_written=0)
         return self._take(run, code)
 
     def _take(self, run: Run, exit_code: int) -> list[Produced]:
@@ -118,11 +119,13 @@ class Task:
                 self._reporter.log(f"Frame {frame}: {path.relative_to(self._images)} is kept, {others} more are not.")
             place = self._work.scratch / f"{'-' if frame < 0 else ''}{abs(frame):04d}.{wanted}"
             produced.append(Produced(path.rename(place), "frame", frame))
+        self._taken += len(produced)
         return produced
 
-    def _look(self, now: float) -> None:
-        frames = set(self._work.lease.frames)
-        self._progress.seen(len({each.frame for each in output.pictures_in(self._images)} & frames))
+    def _look(self, now: float, being_written: int = 1) -> None:
+        """Progress by the files that are there, the last of which an engine may have begun only."""
+        there = {each.frame for each in output.pictures_in(self._images)} & set(self._work.lease.frames)
+        self._progress.seen(self._taken + len(there) - being_written)
         self._reporter.progress(self._progress.fraction(now), self._progress.note)
 
     def _size(self) -> tuple[int, int] | None:
