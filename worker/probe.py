@@ -21,7 +21,7 @@ import psutil
 
 from scheduler.protocol.workers import Capabilities
 from worker.runners.power import load_power
-from worker.runners.registry import RunnerRegistry, RunnerSpec
+from worker.runners.registry import RunnerRegistry, RunnerSpec, placed
 from worker.settings import listed_programs
 from worker.telemetry import logger
 
@@ -131,8 +131,8 @@ def _ask(registry: RunnerRegistry, name: str) -> dict[str, Any] | None:
 def fingerprint(spec: RunnerSpec) -> str:
     """Changes when one of the renderer's programs is installed, replaced or removed, or when Outfield is updated."""
     parts = [_version("outfield")]
-    for program in listed_programs(spec.listed_in) or spec.programs:
-        path = shutil.which(program)
+    programs = [(name, shutil.which(name)) for name in listed_programs(spec.listed_in) or spec.programs]
+    for program, path in [*programs, *((str(place), str(place)) for place in placed(spec.places))]:
         if path is None:
             parts.append(f"{program}:missing")
             continue

@@ -173,7 +173,7 @@ def renderers() -> list[Check]:
     """Which renderers would a worker of this machine offer?"""
     from worker.runners.registry import RunnerRegistry
 
-    registry = RunnerRegistry(("kernel", "blender"))
+    registry = RunnerRegistry(("kernel", "blender", "maya"))
     try:
         found = {name: registry.get(name).versions() for name in registry.specs}
     finally:
@@ -186,6 +186,10 @@ def renderers() -> list[Check]:
         Check("Blender", Level.OK, ", ".join(blender))
         if blender
         else Check("Blender", Level.WARN, "none found", "Put blender on PATH to render .blend files here."),
+        *(
+            Check("Maya", Level.OK, f"{maya['version']} ({', '.join(maya['engines']) or 'no engine'}), {maya['path']}")
+            for maya in found["maya"].get("mayas", ())
+        ),
     ]
 
 

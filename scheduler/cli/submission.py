@@ -13,6 +13,8 @@ from scheduler.cli.exits import Usage
 
 RENDERER_ENDINGS: Mapping[str, str] = {
     ".blend": "blender",
+    ".ma": "maya",
+    ".mb": "maya",
     ".obj": "kernel",
     ".ply": "kernel",
     ".glb": "kernel",

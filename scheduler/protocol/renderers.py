@@ -83,6 +83,39 @@ class BlenderSettings(RendererSettings):
     threads: int | None = Field(default=None, ge=1, le=1024)
 
 
+MAYA_NODE = r"^[A-Za-z_][A-Za-z0-9_]*([:|][A-Za-z_][A-Za-z0-9_]*)*$"
+"""A name of Maya's own, with namespaces (`:`) and parents (`|`): nothing else may reach the command line."""
+
+
+class MayaSettings(RendererSettings):
+    """Overrides of what the scene says, as far as Maya's command line takes them for the engine."""
+
+    engine: Literal["file", "arnold", "sw", "hw2", "vray", "redshift", "renderman"] = Field(
+        default="file", description="file: the one that the scene is set to"
+    )
+    camera: str | None = Field(default=None, max_length=255, pattern=MAYA_NODE)
+    layer: str | None = Field(
+        default=None, max_length=255, pattern=MAYA_NODE, description="render layer, as the artist named it"
+    )
+    project: str | None = Field(
+        default=None,
+        max_length=4096,
+        pattern=r"^[^\x00-\x1f\x7f]+$",
+        description="folder of the project, as the artist sees it",
+    )
+    samples: int | None = Field(
+        default=None, ge=1, le=100, description="camera samples (AA), squared per pixel; only with engine arnold"
+    )
+
+    @model_validator(mode="after")
+    def _fits_the_engine(self) -> MayaSettings:
+        if self.samples is not None and self.engine != "arnold":
+            raise ValueError(f"samples: engine {self.engine} takes none on Maya's command line; set them in the scene")
+        if self.engine == "renderman" and (self.width is None) != (self.height is None):
+            raise ValueError("width, height: engine renderman takes both or none")
+        return self
+
+
 class NullSettings(RendererSettings):
     """The renderer that does nothing: for load tests and drills. `sleep_s` keeps a slot busy."""
 
@@ -100,6 +133,10 @@ class RendererInfo(BaseModel):
     formats: tuple[Format, ...] = ("png", "jpg", "exr")
     tiles: bool = True
     samples: bool = True
+    stock: bool = True
+    """Is it taken to be on a machine that a pool launches, while nothing is known of its machines?"""
+    whole: str = ""
+    """Why its frames are not split, in words for people, where they are not."""
 
 
 RENDERERS: dict[str, RendererInfo] = {
@@ -113,6 +150,18 @@ RENDERERS: dict[str, RendererInfo] = {
             scene="optional",
         ),
         RendererInfo(name="blender", title="Blender", endings=(".blend",), settings=BlenderSettings, scene="required"),
+        RendererInfo(
+            name="maya",
+            title="Maya",
+            endings=(".ma", ".mb"),
+            settings=MayaSettings,
+            scene="required",
+            tiles=False,
+            samples=False,
+            stock=False,
+            whole="Maya can render a region, but whether regions laid side by side are the frame depends on engine, "
+            "filters and imagers, and the farm does not guess.",
+        ),
         RendererInfo(
             name="null",
             title="Nothing, for load tests",

@@ -10,7 +10,7 @@ from typing import Final
 
 from scheduler.errors import Refused
 from scheduler.protocol.renderers import RENDERERS
-from scheduler.scenes import blend, meshes
+from scheduler.scenes import blend, maya, meshes
 
 FOREIGN: Final = {
     ".3ds": "3D Studio",
@@ -23,9 +23,7 @@ FOREIGN: Final = {
     ".hipnc": "Houdini",
     ".katana": "Katana",
     ".lxs": "LuxRender",
-    ".ma": "Maya",
     ".max": "3ds Max",
-    ".mb": "Maya",
     ".nk": "Nuke",
     ".pbrt": "pbrt",
     ".pov": "POV-Ray",
@@ -40,7 +38,7 @@ FOREIGN: Final = {
 
 _BY_ENDING: Final = {ending: name for name, info in RENDERERS.items() for ending in info.endings}
 
-HEAD_BYTES: Final = max(blend.HEAD_BYTES, meshes.HEAD_BYTES)
+HEAD_BYTES: Final = max(blend.HEAD_BYTES, maya.HEAD_BYTES, meshes.HEAD_BYTES)
 """As much of a scene as is ever looked at."""
 
 
@@ -89,8 +87,8 @@ def look_at_scene(path: Path, renderer: str | None = None, *, name: str | None =
     """Is the file at `path` there, and what its ending says? `name` stands in where the path has no ending (a blob).
 
     Raises:
-        Refused: scene_missing, scene_unreadable, scene_unknown_ending, scene_wrong_renderer, scene_not_blend or
-            scene_not_mesh.
+        Refused: scene_missing, scene_unreadable, scene_unknown_ending, scene_wrong_renderer, scene_not_blend,
+            scene_not_maya or scene_not_mesh.
     """
     try:
         # Opening a pipe must not wait for someone to write into it.
@@ -139,12 +137,14 @@ def judge_scene(
     try:
         if ending == ".blend":
             version = blend.blend_version(head, tail)
+        elif ending in maya.ENDINGS:
+            version = maya.maya_version(ending, head)
         else:
             meshes.check_mesh(ending, head, size)
-    except (blend.NotBlend, meshes.NotMesh) as error:
+    except (blend.NotBlend, maya.NotMaya, meshes.NotMesh) as error:
         raise Refused(
             f"{PurePosixPath(name).name}: {error}",
-            code="scene_not_blend" if ending == ".blend" else "scene_not_mesh",
+            code={"blender": "scene_not_blend", "maya": "scene_not_maya"}.get(found, "scene_not_mesh"),
             hint="Save the scene again and look whether the copy is whole; the program that made it should open it.",
             details={"field": "scene"},
         ) from error
@@ -155,8 +155,8 @@ def _sniffed(head: bytes, renderer: str | None) -> str | None:
     """The ending that a file without one would have by its content, or by the renderer that is to read it."""
     if blend.looks_like_blend(head) and renderer in (None, "blender"):
         return ".blend"
-    if (mesh := meshes.sniff_mesh(head)) is not None:
-        return mesh
+    if (plain := maya.sniff_maya(head) or meshes.sniff_mesh(head)) is not None:
+        return plain
     return RENDERERS[renderer].endings[0] if renderer in RENDERERS and RENDERERS[renderer].endings else None
 
 

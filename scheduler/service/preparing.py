@@ -250,7 +250,8 @@ def _split(payload: NewJob, info: RendererInfo, frames: tuple[int, ...], setting
             hint="Leave out chunk, or leave out split.",
         )
     if (tiles and tiles != (1, 1) and not info.tiles) or (samples and samples > 1 and not info.samples):
-        raise Refused(f"{info.title} cannot be split like that.", code="invalid_split", details={"field": "split"})
+        why = f"{info.title} cannot be split like that. {info.whole}".rstrip()
+        raise Refused(why, code="invalid_split", details={"field": "split"}, hint="Leave out split.")
     if request.parts_per_frame > limits.parts_per_frame_max:
         raise Refused(
             f"{request.parts_per_frame} parts per frame are too many; this farm takes {limits.parts_per_frame_max}.",

@@ -187,7 +187,8 @@ class GroundMaker:
         if not renderers and pool.renderers:
             renderers = dict.fromkeys(pool.renderers, ANY_VERSION)
         if not renderers:
-            renderers = dict(like.machine.renderers) if like else dict.fromkeys(RENDERERS, ANY_VERSION)
+            stock = [name for name, info in RENDERERS.items() if info.stock]
+            renderers = dict(like.machine.renderers) if like else dict.fromkeys(stock, ANY_VERSION)
         tags = machine.tags | frozenset(pool.tags)
         if like is None:
             return replace(machine, tags=tags, renderers=renderers)

@@ -32,7 +32,7 @@ Kinds: TypeAlias = tuple[type[BaseModel], ...]
 CLOUD_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "GOOGLE_APPLICATION_CREDENTIALS")
 """Where the scheduler's cloud credentials may stand in the environment."""
 
-WORKER_SECTIONS = ("WORKER__", "BLENDER__")
+WORKER_SECTIONS = ("WORKER__", "BLENDER__", "MAYA__")
 """Sections that workers read, for themselves; a farm of one machine has them in the same environment."""
 
 

@@ -48,7 +48,8 @@ class PoolSettings(Section):
     )
     transfer_s: float = Field(default=60.0, ge=0, description="time until a new worker has its first scene")
     renderers: tuple[str, ...] = Field(
-        default=(), description="renderers that a new worker has; none: those that the pool's workers had last, or all"
+        default=(),
+        description="renderers of a new worker; none: those that the pool's workers had last, or all but maya",
     )
     settle_s: float = Field(default=120.0, ge=0, description="time between growing and shrinking, either way")
     workers_kept: int | None = Field(

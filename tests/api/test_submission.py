@@ -61,6 +61,28 @@ def test_an_unknown_field_names_its_neighbour(shared_farm: ServedFarm) -> None:
     assert response.json()["data"]["hint"] == "Did you mean 'frames'?"
 
 
+@pytest.mark.parametrize(
+    ("wish", "code", "words"),
+    [
+        ({"split": {"tiles": [2, 2]}}, "invalid_split", "regions laid side by side"),
+        ({"split": {"samples": 4}}, "invalid_split", "Maya cannot be split like that"),
+        ({"settings": {"camera": 'a"; system("x")'}}, "invalid_field", "camera"),
+        ({"settings": {"samples": 4, "engine": "vray"}}, "invalid_field", "set them in the scene"),
+        ({"settings": {"engine": "renderman", "width": 4}}, "invalid_field", "both or none"),
+        ({"settings": {"engine": "mentalray"}}, "invalid_field", "arnold"),
+        ({"renderer": "blender"}, "scene_wrong_renderer", "a scene for Maya"),
+    ],
+)
+def test_what_a_maya_job_may_not_ask_for(
+    shared_farm: ServedFarm, tmp_path: Path, wish: dict[str, Any], code: str, words: str
+) -> None:
+    scene = tmp_path / "shot.ma"
+    scene.write_text('//Maya ASCII 2024 scene\nrequires maya "2024";\n')
+    answer = shared_farm.call("POST", "/new_job", json={"name": "x", "scene": str(scene)} | wish).json()
+
+    assert answer["data"]["code"] == code and words in answer["message"], answer
+
+
 # ---- Idempotency-Key -------------------------------------------------------------------------------------------------
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from fake_render import installed
 from fake_rest import FakeRest
 from typer.testing import Result
 
@@ -31,6 +32,17 @@ def test_doctor_is_content_with_this_machine(outfield: Callable[..., Result]) ->
     assert {"packages", "SQLite", "data folder", "admin token", "output roots", "clock", "kernel"} <= set(levels)
     assert "fail" not in {level for name, level in levels.items() if name != "address"}
     assert not Path("farm").exists()
+
+
+def test_doctor_names_the_mayas_of_this_machine_if_there_are_any(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OUTFIELD_MAYA__EXECUTABLES", "/nowhere/Render")
+    assert "Maya" not in {check.name for check in checks.renderers()}
+    program = installed(tmp_path, "2025", "file arnold sw")
+    monkeypatch.setenv("OUTFIELD_MAYA__EXECUTABLES", str(program))
+    (maya,) = [check for check in checks.renderers() if check.name == "Maya"]
+    assert (maya.level, maya.found) == (Level.OK, f"2025 (arnold, mayaSoftware), {program}")
 
 
 def test_doctor_asks_a_scheduler_that_is_named(outfield: Callable[..., Result]) -> None:

@@ -100,7 +100,7 @@ def test_gpus_are_what_the_driver_lists(
 
 
 def test_a_renderer_that_does_not_exist_is_refused_by_name() -> None:
-    with pytest.raises(UnknownRenderer, match="There is no renderer 'maya'; there are blender, kernel, null"):
-        RunnerRegistry(["maya"])
+    with pytest.raises(UnknownRenderer, match="There is no renderer 'nuke'; there are blender, kernel, maya, null"):
+        RunnerRegistry(["nuke"])
     with pytest.raises(UnknownRenderer):
         RunnerRegistry(["null"]).get("kernel")

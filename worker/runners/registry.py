@@ -9,6 +9,7 @@ import importlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import cast
 
 from worker.runners.base import Runner
@@ -20,22 +21,54 @@ _log = logger("runners")
 @dataclass(frozen=True)
 class RunnerSpec:
     """Where a runner is (`module`, `factory`, called without arguments) and the programs that it drives: the probe's
-    answer is remembered until one of these changes. `listed_in` is the environment's own list of them, if it has one.
+    answer is remembered until one of these changes. `listed_in` is the environment's own list of them, if it has one;
+    without one they are on the PATH, or at `places`, where installers put them and what they need (with `*`).
     """
 
     module: str
     factory: str
     programs: tuple[str, ...] = ()
     listed_in: str = ""
+    places: tuple[str, ...] = ()
 
+
+MAYA_PLACES = (
+    "/usr/autodesk/maya20*/bin/Render",
+    "/opt/autodesk/maya20*/bin/Render",
+    "/Applications/Autodesk/maya20*/Maya.app/Contents/bin/Render",
+    "C:/Program Files/Autodesk/Maya20*/bin/Render.exe",
+)
+"""Where Autodesk's installers put Maya (Autodesk, "Set up command line rendering")."""
+
+MAYA_PLUG_INS = (
+    "/usr/autodesk/maya20*/bin/rendererDesc",
+    "/usr/autodesk/modules/maya/20*",
+    "/Applications/Autodesk/maya20*/Maya.app/Contents/bin/rendererDesc",
+    "C:/Program Files/Autodesk/Maya20*/bin/rendererDesc",
+    "C:/Program Files/Common Files/Autodesk Shared/Modules/maya/20*",
+)
+"""Folders that gain a file when an engine is installed into one of them."""
 
 RUNNERS: Mapping[str, RunnerSpec] = {
     "kernel": RunnerSpec("worker.runners.kernel", "KernelRunner"),
     "blender": RunnerSpec(
         "worker.runners.blender", "BlenderRunner", programs=("blender",), listed_in="OUTFIELD_BLENDER__EXECUTABLES"
     ),
+    "maya": RunnerSpec(
+        "worker.runners.maya",
+        "MayaRunner",
+        programs=("Render",),
+        listed_in="OUTFIELD_MAYA__EXECUTABLES",
+        places=(*MAYA_PLACES, *MAYA_PLUG_INS),
+    ),
     "null": RunnerSpec("worker.runners.null", "NullRunner"),
 }
+
+
+def placed(patterns: Sequence[str]) -> list[Path]:
+    """What lies at these absolute paths, in which `*` stands for any name; those of other systems are passed over."""
+    absolute = [Path(pattern) for pattern in patterns if Path(pattern).is_absolute()]
+    return [found for path in absolute for found in sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))]
 
 
 class UnknownRenderer(Exception):

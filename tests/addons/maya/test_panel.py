@@ -283,8 +283,8 @@ def test_findings_that_only_maya_has(maya, opened):
     here = opened()
     said = {finding.code: finding.sentence for finding in here.found}
 
-    assert set(said) == {"scripts", "ocio", "unknown_nodes", "unbaked", "format"}
-    assert said["scripts"] == "Scripts in the file do not run on the farm: evil, preMel."
+    assert set(said) == {"scripts_run", "ocio", "unknown_nodes", "unbaked", "format"}
+    assert said["scripts_run"] == "Scripts in the file run on the farm, where its workers allow it: evil, preMel."
     assert said["unknown_nodes"] == "1 nodes are of plug-ins that are not loaded here: vrayformaya."
     assert "simulation cloth" in said["unbaked"]
     scene.colour = (False, True, "")

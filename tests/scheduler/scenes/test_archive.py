@@ -54,7 +54,7 @@ def test_the_scene_is_found_and_looked_at(tmp_path: Path) -> None:
         (("./a//b.obj", "a/deeper/c.obj"), "a/b.obj"),
         (("a.blend", "a.blend1", ".hidden.blend", "__MACOSX/._a.blend", "__MACOSX/x.blend"), "a.blend"),
         (("x/y/z/a.ply", "x/y/notes.txt"), "x/y/z/a.ply"),
-        (("a.blend", "sub/other.ma"), "a.blend"),
+        (("a.blend", "sub/other.max"), "a.blend"),
     ],
 )
 def test_the_shallowest_scene_is_meant(names: tuple[str, ...], scene: str, tmp_path: Path) -> None:

@@ -26,7 +26,20 @@ def glb(length: int | None = None, version: int = 2, kind: bytes = b"JSON") -> b
     return struct.pack("<4sII", b"glTF", version, 12 + len(body) if length is None else length) + body
 
 
-WHOLE = {"a.blend": BLEND, "a.obj": OBJ, "a.ply": PLY, "a.glb": glb(), "a.gltf": GLTF}
+MA = b'//Maya ASCII 2024 scene\n//Name: a.ma\nrequires maya "2024";\n'
+MB = (
+    b"FOR8"
+    + bytes(12)
+    + b"MayaFOR8"
+    + bytes(12)
+    + b"HEADVERS"
+    + bytes(4)
+    + struct.pack(">Q", 5)
+    + b"2024\0"
+    + bytes(40)
+)
+VERSIONS = {"a.blend": "3.4", "a.ma": "2024", "a.mb": "2024"}
+WHOLE = {"a.blend": BLEND, "a.obj": OBJ, "a.ply": PLY, "a.glb": glb(), "a.gltf": GLTF, "a.ma": MA, "a.mb": MB}
 
 
 def refused(path: Path, renderer: str | None = None, name: str | None = None) -> Refused:
@@ -46,7 +59,7 @@ def test_a_whole_scene_is_taken(name: str, tmp_path: Path) -> None:
     facts = look_at_scene(path)
 
     assert path.suffix in RENDERERS[facts.renderer].endings
-    assert facts.version == ("3.4" if name == "a.blend" else "")
+    assert facts.version == VERSIONS.get(name, "")
     assert facts.size == len(WHOLE[name])
     assert look_at_scene(path, facts.renderer) == facts
 
@@ -60,7 +73,7 @@ def test_every_ending_leads_to_its_renderer_in_either_case(ending: str) -> None:
     ("name", "message"),
     [
         ("docker.lxs", "docker.lxs is a LuxRender scene, and this farm has no renderer for .lxs."),
-        ("/proj/a.MA", "a.MA is a Maya scene, and this farm has no renderer for .ma."),
+        ("/proj/a.MAX", "a.MAX is a 3ds Max scene, and this farm has no renderer for .max."),
         ("a.xyz", "This farm has no renderer for .xyz (a.xyz)."),
         ("scene", "scene has no ending, so it cannot be told which renderer it is for."),
     ],

@@ -78,7 +78,7 @@ class Scaled:
             due = datetime.fromtimestamp(self.farm.farm.now_s() + due_h * 3600, UTC)
             more["deadline"] = due.isoformat()
         out = str(self.farm.settings.server.data / "out.####.png")
-        job = self.farm.submit(renderer="kernel", frames=f"1-{frames}", output=out, **more)
+        job = self.farm.submit(**{"renderer": "kernel", "frames": f"1-{frames}", "output": out} | more)
         with self.farm.store.read() as session:
             facts = facts_of(session.get_one(Job, job))
         for _frame in range(60):
@@ -124,6 +124,19 @@ def test_work_that_its_offer_does_not_fit_is_no_demand(scaled: Scaled) -> None:
     scaled.submit(5, requires={"memory_gib": 64})
 
     assert scaled.decide().launch == 0
+
+
+@pytest.mark.parametrize(
+    "scaled", [{"autoscale": "demand"}, {"autoscale": "demand", "renderers": ("maya",)}], indirect=True
+)
+def test_a_machine_has_a_licensed_renderer_only_where_its_pool_says_so(scaled: Scaled, tmp_path: Path) -> None:
+    scene = tmp_path / "shot.ma"
+    scene.write_text('//Maya ASCII 2024 scene\nrequires maya "2024";\n')
+    scaled.decide()
+    scaled.submit(5, renderer="maya", scene=str(scene), pools=["cloud"])
+    says_so = scaled.farm.settings.pools["cloud"].renderers == ("maya",)
+
+    assert (scaled.decide().launch > 0) is says_so
 
 
 @demand

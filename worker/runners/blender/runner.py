@@ -17,13 +17,13 @@ from worker.runners.base import Produced, RenderFailed, Reporter, Work
 from worker.runners.blender import discovery, failures
 from worker.runners.blender.discovery import Blender
 from worker.runners.blender.folders import PrivateFolder
-from worker.runners.blender.images import ImageWrong, check_image
 from worker.runners.blender.merging import empty_partial, frame_number, merge_inputs
 from worker.runners.blender.progress import Progress
 from worker.runners.blender.session import BlenderSession, Event, Watch
 from worker.runners.blender.settings import load_blender_setup
 from worker.runners.blender.slots import Slots
 from worker.runners.blender.version_cache import VersionCache
+from worker.runners.picture_files import ImageWrong, check_image
 
 FREE_BYTES_MIN = 1 << 20
 """Less free disk than this beside a broken file, and the disk is blamed."""

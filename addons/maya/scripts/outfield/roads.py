@@ -32,6 +32,9 @@ OURS = {
 }
 """Settings that the scene answers, where the farm's renderer has them."""
 
+ENGINES = {"mayaSoftware": "sw", "mayaHardware2": "hw2"}
+"""Engines that Maya's command line, and so the farm, calls otherwise than scenes do."""
+
 _TOKEN = re.compile("<([^<>]*)>")
 
 
@@ -42,6 +45,8 @@ def renderer_for(info: Optional[Dict[str, Any]], engine: str) -> Optional[str]:
 
 def own_settings(info: Optional[Dict[str, Any]], renderer: str, answers: Dict[str, Any]) -> Dict[str, Any]:
     """What the scene says, under the names that the farm's renderer describes. `answers`: by the values of `OURS`."""
+    engine = answers.get("engine")
+    answers = dict(answers, engine=ENGINES.get(str(engine), engine))
     return renderers.own_settings(info, renderer, OURS, answers)
 
 
@@ -73,6 +78,7 @@ class Odd:
         self.layers: List[str] = []
         self.all_layers: List[str] = []
         self.unloaded: List[str] = []
+        self.scripts: List[str] = []
         self.unknown_plugins: List[str] = []
         self.unknown_nodes = 0
         self.meshes = 0
@@ -105,6 +111,13 @@ def _of_scene(odd: Odd) -> Iterator[Finding]:
         target = odd.all_layers[0] if odd.all_layers else ""
         fix = "use_layer" if target else ""
         yield Finding("no_layer", ERROR, "No render layer is switched on.", fix=fix, target=target)
+    if odd.scripts:
+        yield Finding(
+            "scripts_run",
+            WARNING,
+            "Scripts in the file run on the farm, where its workers allow it: {names}.",
+            {"names": ", ".join(odd.scripts[:5])},
+        )
     for name in odd.unloaded:
         yield Finding(
             "unloaded",

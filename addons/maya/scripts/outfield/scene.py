@@ -131,7 +131,7 @@ def read(facts: Facts, odd: Odd) -> None:
     renderable, facts.other_cameras = cameras()
     facts.camera = bool(renderable)
     odd.layers, odd.all_layers = layers()
-    facts.scripts = scripts()
+    odd.scripts = scripts()
     facts.unbaked = unbaked()
     facts.ocio = colour_configuration()
     odd.unknown_nodes = len(cmds.ls(type=["unknown", "unknownDag", "unknownTransform"]) or [])

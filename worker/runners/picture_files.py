@@ -1,6 +1,6 @@
 """Is this file a whole picture of the right kind and size? Read from its ends and its index, without decoding it.
 
-Blender's word is not enough: a full disk or a dying machine leaves a file that begins well. The scheduler decodes
+A renderer's word is not enough: a full disk or a dying machine leaves a file that begins well. The scheduler decodes
 every frame; this finds at once what a retry on this worker can mend. PURE but for reading the file.
 """
 

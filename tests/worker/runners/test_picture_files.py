@@ -9,7 +9,7 @@ import OpenEXR
 import pytest
 from PIL import Image
 
-from worker.runners.blender.images import ImageWrong, check_image
+from worker.runners.picture_files import ImageWrong, check_image
 
 SIZE = (37, 53)
 
