@@ -13,13 +13,14 @@ import bpy
 from . import gathering, jobs_panel, session
 from .fixes import LABELS
 from .outfield_core import presets
+from .outfield_core.choices import CLOUDS, FRAMES, OUTPUTS, SPLITS
 from .outfield_core.facts import Finding
 from .outfield_core.hashing import shown
 from .outfield_core.outlook import outlook, stage_words, workers_there
 from .outfield_core.preflight import installed, version_of
 from .outfield_core.session import Session
 from .outfield_core.texts import tr
-from .properties import CLOUDS, FRAMES, OUTPUTS, SPLITS, overridden
+from .properties import overridden
 from .submission import Assembly
 
 ICONS = {"error": "CANCEL", "warning": "ERROR", "note": "INFO"}
@@ -168,7 +169,7 @@ def _options(layout: Any, own: Any) -> None:
         box.prop(own, "preview_first", text=tr("Preview first"))
         box.prop(own, "paused", text=tr("Hold"))
         box.prop(own, "deadline", text=tr("Deadline"))
-        chosen(box, own, "cloud", tr("Cloud"), CLOUDS[1:], expand=False)
+        chosen(box, own, "cloud", tr("Cloud"), CLOUDS, expand=False)
         box.prop(own, "pool", text=tr("Pool"))
         box.prop(own, "project", text=tr("Project"))
         box.prop(own, "sequence", text=tr("Sequence"))
