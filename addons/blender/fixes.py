@@ -23,6 +23,7 @@ LABELS = {
     "builtin_font": "Built-in font",
     "pack_image": "Pack",
     "no_denoise": "Do not denoise",
+    "whole_frames": "Whole frames",
 }
 """What the button says, by the name of the fix."""
 
@@ -69,6 +70,10 @@ def _pack_image(scene: Any, target: str) -> None:
         image.pack()
 
 
+def _whole_frames(scene: Any, target: str) -> None:
+    scene.outfield.split_mode = "FRAMES"
+
+
 def _no_denoise(scene: Any, target: str) -> None:
     own = scene.outfield
     field = own.fields.get("denoise") or own.fields.add()
@@ -85,6 +90,7 @@ FIXES = {
     "builtin_font": _builtin_font,
     "pack_image": _pack_image,
     "no_denoise": _no_denoise,
+    "whole_frames": _whole_frames,
 }
 
 

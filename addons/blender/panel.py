@@ -13,6 +13,7 @@ import bpy
 from . import gathering, jobs_panel, session
 from .fixes import LABELS
 from .outfield_core import presets
+from .outfield_core.choices import CLOUDS, FRAMES, OUTPUTS, SPLITS
 from .outfield_core.costs import may_be_capped
 from .outfield_core.facts import Finding
 from .outfield_core.hashing import shown
@@ -20,7 +21,7 @@ from .outfield_core.outlook import outlook, stage_words, workers_there
 from .outfield_core.preflight import installed, version_of
 from .outfield_core.session import Session
 from .outfield_core.texts import tr
-from .properties import CLOUDS, FRAMES, OUTPUTS, SPLITS, overridden
+from .properties import overridden
 from .submission import Assembly
 
 ICONS = {"error": "CANCEL", "warning": "ERROR", "note": "INFO"}
@@ -169,7 +170,7 @@ def _options(layout: Any, own: Any, here: Session) -> None:
         box.prop(own, "preview_first", text=tr("Preview first"))
         box.prop(own, "paused", text=tr("Hold"))
         box.prop(own, "deadline", text=tr("Deadline"))
-        chosen(box, own, "cloud", tr("Cloud"), CLOUDS[1:], expand=False)
+        chosen(box, own, "cloud", tr("Cloud"), CLOUDS, expand=False)
         if may_be_capped(here.follower.view.info, own.cost_cap_usd):
             box.prop(own, "cost_cap_usd", text=tr("Cost cap (USD)"))
         box.prop(own, "pool", text=tr("Pool"))

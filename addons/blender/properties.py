@@ -9,28 +9,7 @@ from typing import Any
 import bpy
 
 from .outfield_core import wishes
-
-FRAMES = (
-    ("SCENE", "Scene", "The scene's own range and step"),
-    ("RANGE", "Range", "A range as on the farm, e.g. 1-100x2,150"),
-    ("CURRENT", "Current", "Only the current frame"),
-    ("MISSING", "Missing", "Frames of the scene that are not at the output yet"),
-)
-SPLITS = (
-    ("FRAMES", "Frames", "One task renders whole frames"),
-    ("TILES", "Tiles", "Each frame is shared out in tiles; it is the same picture"),
-    ("SAMPLES", "Samples", "Each frame is shared out in slices of its samples; it is the same picture"),
-)
-OUTPUTS = (
-    ("SCENE", "Scene's output", "Frames appear at the scene's own output path"),
-    ("FARM", "On the farm", "The farm keeps the frames; fetch them here or on its page"),
-)
-CLOUDS = (
-    ("", "As the farm decides", "What the farm's rules say"),
-    ("allow", "May leave the studio", "Where the rules allow it, the job may run beyond the studio"),
-    ("prefer", "Rather leave the studio", "Keep the studio's machines for others, where the rules allow it"),
-    ("never", "Stays here", "Never leaves the studio"),
-)
+from .outfield_core.choices import CLOUDS, FRAMES, OUTPUTS, SPLITS
 
 
 @functools.lru_cache(maxsize=64)
@@ -78,7 +57,7 @@ class OutfieldSettings(bpy.types.PropertyGroup):
     priority: bpy.props.IntProperty(name="Priority", description="The higher goes first", min=0, max=100, default=50)
     deadline: bpy.props.StringProperty(name="Deadline", description="e.g. 2026-12-01T18:00:00Z; empty: none")
     pool: bpy.props.StringProperty(name="Pool", description="Only there; empty: as the farm decides")
-    cloud: bpy.props.EnumProperty(name="Cloud", items=CLOUDS[1:], default="allow")
+    cloud: bpy.props.EnumProperty(name="Cloud", items=CLOUDS, default="allow")
     cost_cap_usd: bpy.props.StringProperty(
         name="Cost cap (USD)", description="The most that the job may cost; 0: only where it is free; empty: no bound"
     )

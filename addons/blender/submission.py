@@ -37,7 +37,7 @@ class Assembly(assembly.Assembly):
             Refused: the farm's address is none. TypeError: a setting that there is not.
         """
         super().__init__(session.current(), overridden(scene, settings), farm)
-        self._scene = scene.name
+        self._scene, self.renderer = scene.name, "blender"
         self._needs = Needs()
         self._paths: list[str] = []
         self._writing: Writing | None = None

@@ -15,11 +15,12 @@ from starlette.responses import Response, StreamingResponse
 from scheduler.api.answers import answer
 from scheduler.api.archive import stream_zip
 from scheduler.api.context import OnFarm, Serving, guarded, next_page, page_size, sends, tells
-from scheduler.api.files import REVALIDATE, Told, file_answer, media_of, stream_answer
+from scheduler.api.files import MEDIA, REVALIDATE, Told, file_answer, media_of, stream_answer
 from scheduler.api.job_shapes import FrameShape
 from scheduler.api.pictures import shown
 from scheduler.errors import NotFound
 from scheduler.imaging.facts import Verdict
+from scheduler.imaging.pool import PreviewFormat
 from scheduler.service.farm import Farm
 from scheduler.service.viewing import number_of_job, reading
 from scheduler.service.viewing_frames import (
@@ -76,23 +77,30 @@ async def get_frame(request: Request, farm: OnFarm, job: str, frame: str) -> Res
         raise frame_missing(found.job, found.frame, PUBLISHED) from error
 
 
-@router.get("/jobs/{job}/frames/{frame}/preview", responses=sends("image/webp", 404, 503, words="A small WebP"))
-async def get_preview(request: Request, services: Serving, job: str, frame: str, width: Pixels = None) -> Response:
-    """Download a small picture of a frame, tone-mapped if it is an EXR."""
+@router.get("/jobs/{job}/frames/{frame}/preview", responses=sends("image/*", 404, 503, words="A small picture"))
+async def get_preview(
+    request: Request,
+    services: Serving,
+    job: str,
+    frame: str,
+    width: Pixels = None,
+    kind: Annotated[PreviewFormat, Query(alias="format", description="for programs that read no WebP")] = "webp",
+) -> Response:
+    """Download a small picture of a frame, a WebP unless `format` says otherwise, tone-mapped if it is an EXR."""
     farm = services.farm
     found = await _found(farm, job, frame)
     asked = width or farm.settings.imaging.preview_px
     width_px = next((each for each in PREVIEW_WIDTHS_PX if each >= asked), PREVIEW_WIDTHS_PX[-1])
     folder = farm.store.folders.previews / f"{found.job:05d}"
-    out = folder / f"{found.frame}.{found.hash[:16]}.{width_px}.webp"
+    out = folder / f"{found.frame}.{found.hash[:16]}.{width_px}.{kind}"
     if not await asyncio.to_thread(out.is_file):
         if not await asyncio.to_thread(farm.store.frames.is_there, found.where, found.size):
             raise frame_missing(found.job, found.frame, PUBLISHED)
         await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
         path = await asyncio.to_thread(_local, farm, found)
-        _shown(await services.imaging.preview(path, out, width_px, "webp"), found)
+        _shown(await services.imaging.preview(path, out, width_px, kind), found)
     size = (await asyncio.to_thread(out.stat)).st_size
-    return file_answer(request, out, Told(f"{found.hash}.{width_px}", size, "image/webp", REVALIDATE))
+    return file_answer(request, out, Told(f"{found.hash}.{width_px}.{kind}", size, MEDIA[out.suffix], REVALIDATE))
 
 
 @router.get("/jobs/{job}/sheet", responses=sends("image/png", 404, 422, 503, words="The contact sheet"))

@@ -145,6 +145,16 @@ def test_a_preview_is_made_once(served: ServedFarm, job: str) -> None:
     assert len(served.imaging.asked) == 2
 
 
+def test_a_preview_for_programs_that_read_no_webp(served: ServedFarm, job: str) -> None:
+    made = served.call("GET", f"/jobs/{job}/frames/1/preview?width=160&format=png")
+    other = served.call("GET", f"/jobs/{job}/frames/1/preview?width=160")
+
+    assert (made.content, made.headers["content-type"]) == (b"png 160", "image/png")
+    assert other.content == b"webp 160"
+    assert made.headers["etag"] != other.headers["etag"]
+    assert served.call("GET", f"/jobs/{job}/frames/1/preview?format=gif").status_code == 422
+
+
 @pytest.mark.parametrize("width", ["0", "15", "99999", "x"])
 def test_a_preview_has_bounds(served: ServedFarm, job: str, width: str) -> None:
     assert served.call("GET", f"/jobs/{job}/frames/1/preview?width={width}").status_code == 422

@@ -54,7 +54,7 @@ class PaintingImaging(TrustingImaging):
         """A picture that says how wide it would be."""
         self.asked.append(("preview", path, out, width_px))
         if self.verdict.ok:
-            out.write_bytes(b"webp %d" % width_px)
+            out.write_bytes(f"{kind} {width_px}".encode())
         return self.verdict
 
     async def sheet(self, entries: Sequence[tuple[str, Path]], out: Path, columns: int, cell_px: int) -> Verdict:

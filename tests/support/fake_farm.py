@@ -27,7 +27,7 @@ class FakeFarm:
     """What it has and what it was asked."""
 
     def __init__(self) -> None:
-        self.url = ""
+        self.url, self.info = "", INFO
         self.blobs: dict[str, bytes] = {}
         self.jobs: list[dict[str, Any]] = []
         self.answered: dict[str, tuple[str, dict[str, Any]]] = {}
@@ -54,7 +54,7 @@ class FakeFarm:
         if bare == "/new_job":
             return self._new_job(headers.get("Idempotency-Key", ""), body)
         if bare == "/info":
-            return 200, INFO
+            return 200, self.info
         if bare == "/workers":
             return 200, []
         if bare == "/jobs":

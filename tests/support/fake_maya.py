@@ -10,85 +10,30 @@ from __future__ import annotations
 import importlib
 import re
 import sys
+import time
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import maya_stubs
+from fake_maya_scene import Scene
+from fake_maya_widgets import WIDGETS, Widgets
 
 WINDOW_VARIABLES = {"gMainWindow": "MayaWindow", "gShelfTopLevel": "ShelfLayout"}
-SETTINGS = {
-    "currentRenderer": "arnold", "animation": True, "startFrame": 1.0, "endFrame": 10.0, "byFrameStep": 1.0,
-    "extensionPadding": 4, "preMel": None, "postMel": None, "preRenderLayerMel": None, "postRenderLayerMel": None,
-    "preRenderMel": None, "postRenderMel": None,
-}  # fmt: skip
-IDENTITY = [1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 2.0, 9.0, 1.0]
 FILE_ATTRIBUTES = {
     "file": ["fileTextureName", "computedFileTextureNamePattern"], "aiImage": ["filename"], "aiStandIn": ["dso"],
     "imagePlane": ["imageName"], "audio": ["filename"], "AlembicNode": ["abc_File"], "strange": ["paths"],
 }  # fmt: skip
 
 
-class Scene:
-    """What is open. `nodes`: name to type and attributes; `references`: node to path, loaded, parent."""
-
-    def __init__(self, project: Path, version: str) -> None:
-        self.project, self.version, self.batch = str(project), version, False
-        self.path, self.modified, self.kind = "", False, "mayaAscii"
-        self.nodes: dict[str, dict[str, Any]] = {}
-        self.references: dict[str, tuple[str, bool, str | None]] = {}
-        self.referenced: set[str] = set()
-        self.unknown_plugins: list[str] = []
-        self.colour = (True, False, "")
-        self.unit, self.image_rule, self.ending = "cm", "images", "exr"
-        self.writes: list[str] = []
-        self.export_fault = ""
-        self.language = "en_US"
-        self.picked: list[str] = []
-        self.add("defaultRenderGlobals", "renderGlobals", **SETTINGS)
-        self.add("defaultResolution", "resolution", width=1920, height=1080, deviceAspectRatio=16 / 9)
-        self.add("time1", "time", outTime=5.0)
-        self.add("defaultRenderLayer", "renderLayer", renderable=True)
-        self.camera("persp", renderable=True)
-        self.camera("top", orthographic=True)
-        self.add("cubeShape", "mesh")
-
-    def add(self, name: str, kind: str, **attributes: Any) -> None:
-        """A node."""
-        self.nodes[name] = {"type": kind, **attributes}
-
-    def camera(self, name: str, *, renderable: bool = False, orthographic: bool = False) -> None:
-        """A camera and its transform."""
-        self.add(f"|{name}", "transform")
-        self.add(
-            f"|{name}|{name}Shape", "camera", renderable=renderable, orthographic=orthographic, parent=f"|{name}",
-            horizontalFilmAperture=1.41732, verticalFilmAperture=0.94488, focalLength=35.0, filmFit=0,
-            **{"worldMatrix[0]": IDENTITY},
-        )  # fmt: skip
-
-    def file(self, name: str, path: str, **attributes: Any) -> None:
-        """A file texture."""
-        self.add(name, "file", **{"fileTextureName": path, "uvTilingMode": 0, "useFrameExtension": False, **attributes})
-
-    def reference(self, name: str, path: str, *, loaded: bool = True, parent: str | None = None) -> None:
-        """A reference."""
-        self.add(name, "reference")
-        self.references[name] = (path, loaded, parent)
-
-
-class Maya:
-    """The commands. `calls`: their names in order; `widgets`: path to kind, parent and flags; `deferred`: turns due."""
+class Maya(Widgets):
+    """The commands. `calls`: their names in order; `deferred`: turns due."""
 
     def __init__(self, scene: Scene) -> None:
+        super().__init__()
         self.scene = scene
-        self.calls: list[str] = []
-        self.widgets: dict[str, dict[str, Any]] = {
-            "MayaWindow": {"kind": "window", "parent": ""},
-            "ShelfLayout": {"kind": "tabLayout", "parent": "", "selectTab": "Custom"},
-            "ShelfLayout|Custom": {"kind": "shelfLayout", "parent": "ShelfLayout"},
-        }
         self.options: dict[str, Any] = {}
         self.deferred: list[Any] = []
         self.plugins: set[str] = set()
@@ -103,7 +48,7 @@ class Maya:
         if own is not None:
             return own(*args, **flags)
         if command in WIDGETS:
-            return self._widget(command, args, flags)
+            return self.play(command, args, flags)
         raise maya_stubs.WrongCall(f"the fake does not play {command} yet")
 
     # ---- The scene ---------------------------------------------------------------------------------------------------
@@ -255,63 +200,6 @@ class Maya:
     def do_evalDeferred(self, what: Any, **_: Any) -> None:
         self.deferred.append(what)
 
-    # ---- Widgets -----------------------------------------------------------------------------------------------------
-
-    def do_deleteUI(self, path: str) -> None:
-        gone = self._path(path)
-        assert gone, f"there is no widget {path}"
-        for each in [known for known in self.widgets if known == gone or known.startswith(gone + "|")]:
-            del self.widgets[each]
-
-    def _widget(self, kind: str, args: tuple[Any, ...], flags: dict[str, Any]) -> Any:
-        path = self._path(str(args[0])) if args else ""
-        if flags.get("exists"):
-            return bool(path)
-        if flags.get("query"):
-            (flag,) = set(flags) - {"query"}
-            if flag == "fullPathName":
-                return path
-            if flag == "childArray":
-                inner = [known.rpartition("|")[2] for known in self.widgets if known.rpartition("|")[0] == path]
-                return inner or None
-            return self.widgets[path].get(flag)
-        if flags.get("edit"):
-            self.widgets[path].update(flags)
-            return path
-        return self._make(kind, str(args[0]) if args else "", flags)
-
-    def _make(self, kind: str, name: str, flags: dict[str, Any]) -> str:
-        outer = self._path(str(flags["parent"])) if "parent" in flags else ""
-        assert outer or "parent" not in flags, f"there is no parent {flags.get('parent')}"
-        own = name or f"{kind}{len(self.calls)}"
-        path = f"{outer}|{own}" if outer else own
-        assert path not in self.widgets, f"the name {path} is taken"
-        self.widgets[path] = {"kind": kind, "parent": outer, **flags}
-        if kind == "optionMenuGrp":
-            self.widgets[path + "|OptionMenu"] = {"kind": "optionMenu", "parent": path}
-        if kind == "workspaceControl":
-            exec(flags["uiScript"], {})
-        return path
-
-    def _path(self, name: str) -> str:
-        if name in self.widgets:
-            return name
-        found = [path for path in self.widgets if path.endswith("|" + name)]
-        assert len(found) < 2, f"{name} is ambiguous"
-        return found[0] if found else ""
-
-    def shown(self, kind: str = "text", flag: str = "label") -> list[str]:
-        """What the panel says, from top to bottom."""
-        return [str(each.get(flag, "")) for each in self.widgets.values() if each["kind"] == kind]
-
-    def widget(self, kind: str, label: str) -> dict[str, Any]:
-        """The first of a kind with this label."""
-        return next(each for each in self.widgets.values() if each["kind"] == kind and each.get("label") == label)
-
-    def press(self, label: str) -> None:
-        """Press a button."""
-        self.widget("button", label)["command"](False)
-
     def turn(self) -> int:
         """Do what was deferred to the main thread; how much that was."""
         due, self.deferred = self.deferred, []
@@ -320,11 +208,6 @@ class Maya:
         return len(due)
 
 
-WIDGETS = frozenset({
-    "menu", "menuItem", "shelfLayout", "shelfButton", "tabLayout", "workspaceControl", "scrollLayout", "columnLayout",
-    "rowLayout", "frameLayout", "text", "button", "textFieldGrp", "intFieldGrp", "checkBoxGrp", "optionMenuGrp",
-    "progressBar",
-})  # fmt: skip
 OBJ = "v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n"
 
 
@@ -379,3 +262,14 @@ def _modules(fake: Maya) -> dict[str, types.ModuleType]:
 def part(name: str) -> Any:
     """A module of the add-on, inside a running Maya."""
     return importlib.import_module(f"outfield.{name}" if name else "outfield")
+
+
+def until(maya: Maya, condition: Callable[[], Any], within_s: float = 60.0) -> None:
+    """Give Maya its turns until something is so."""
+    end_s = time.monotonic() + within_s
+    while time.monotonic() < end_s:
+        maya.turn()
+        if condition():
+            return
+        time.sleep(0.02)
+    raise AssertionError(maya.shown())

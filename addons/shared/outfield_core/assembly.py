@@ -25,6 +25,7 @@ from .layout import safe_name
 from .outputs import present_frames
 from .payload import Wish, body_of
 from .preflight import findings
+from .renderers import cannot_split, ways_to_split
 from .spool import Draft, Kept
 
 if TYPE_CHECKING:
@@ -56,15 +57,16 @@ class Assembly:
         self.targets: List[Target] = []
         self.origin = ""
         self.extras: List[str] = []
-        self.can_try = True
+        self.renderer: Optional[str] = None
         self._server = normal_server(here.connection.server)
         self._bytes_only = False
 
     # ---- A program's own ---------------------------------------------------------------------------------------------
 
     def gather(self) -> Iterator[None]:
-        """Read the scene, a little with each step: `facts`, `targets` with their wishes, `origin` (the file's path, or
-        the one that it would have), `extras` (files that travel along where they exist).
+        """Read the scene, a little with each step: `facts`, `targets` with their wishes, `renderer` (the farm's; None:
+        it has none), `origin` (the file's path, or the one that it would have), `extras` (files that travel along where
+        they exist).
 
         Raises:
             FarmError, one of the host's troubles.
@@ -117,7 +119,7 @@ class Assembly:
     @property
     def trial(self) -> Optional[Dict[str, Any]]:
         """The body of the job to ask the farm about: where it would run, and until when."""
-        if not self.targets or not self.can_try:
+        if not self.targets or self.renderer is None:
             return None
         try:
             body = body_of(self.targets[0].wish)
@@ -146,6 +148,8 @@ class Assembly:
                 facts.output_is_movie, facts.format = target.is_movie, target.format
             for each in findings(facts):
                 told.setdefault((each.code, each.sentence), each)
+        if self.renderer and self.wishes["split_mode"] not in ways_to_split(self.info, self.renderer):
+            told["no_split"] = cannot_split(self.renderer)
         self.found = worst_first([*told.values(), *self.own_findings()])
         return self.found
 

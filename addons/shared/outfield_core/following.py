@@ -259,14 +259,13 @@ class Follower:
 
     def _preview(self, client: Client, job: str, frame: Dict[str, Any]) -> str:
         """The picture's path; "" when there is none."""
-        name = "{}_{}_{}.webp".format(job, frame["frame"], str(frame.get("hash"))[:8])
+        name = "{}_{}_{}.png".format(job, frame["frame"], str(frame.get("hash"))[:8])
         path = os.path.join(self._place("previews", client), name)
         if os.path.exists(path):
             return path
         try:
-            content, _ = client.fetch(
-                "/jobs/{}/frames/{}/preview".format(quoted(job), frame["frame"]), {"width": PREVIEW_PX}
-            )
+            where = "/jobs/{}/frames/{}/preview".format(quoted(job), frame["frame"])
+            content, _ = client.fetch(where, {"width": PREVIEW_PX, "format": "png"})  # not every program reads WebP
             return self._write_to(path, content)
         except (FarmError, OSError):
             return ""

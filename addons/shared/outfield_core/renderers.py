@@ -12,6 +12,9 @@ from typing import Any, Dict, List, Optional, Sequence
 from .facts import ERROR, Finding
 from .fields import fields_of
 
+_SPLITS = {"TILES": "tiles", "SAMPLES": "samples"}
+"""What the farm calls the ways to split."""
+
 
 def renderer_for(info: Optional[Dict[str, Any]], endings: Sequence[str], preferred: Sequence[str]) -> Optional[str]:
     """The farm's renderer for scenes of these endings, one of `preferred` before others; None: it has none.
@@ -46,6 +49,23 @@ def own_settings(
         if answer and (field.kind == "text" or (field.kind == "choice" and answer in field.choices)):
             made[field.name] = answer
     return made
+
+
+def ways_to_split(info: Optional[Dict[str, Any]], renderer: Optional[str]) -> List[str]:
+    """Values of `split_mode` that the renderer takes; all of them while it is unknown."""
+    known = next((each for each in (info or {}).get("renderers") or [] if each.get("name") == renderer), {})
+    return ["FRAMES", *(mode for mode, named in _SPLITS.items() if known.get(named, True))]
+
+
+def cannot_split(renderer: str) -> Finding:
+    """The finding for a renderer that does not take the way in which frames are to be split."""
+    return Finding(
+        "no_split",
+        ERROR,
+        "The farm's renderer {name} does not split frames in this way.",
+        {"name": renderer},
+        fix="whole_frames",
+    )
 
 
 def no_renderer(program: str, has: Sequence[str], *, fix: str = "") -> Finding:

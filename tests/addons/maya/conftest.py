@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 from fake_farm import INFO, TOKEN, fake_farm
-from fake_maya import running_maya
+from fake_maya import part, running_maya, until
 
 from scheduler.addons.packing import build
 from scheduler.api.farm import renderer_view
@@ -75,3 +75,23 @@ def _farm(monkeypatch, renderers):
     with fake_farm() as listening:
         monkeypatch.setenv("OUTFIELD_SERVER", listening.url)
         yield listening
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Turns come fast."""
+    monkeypatch.setattr(part("outfield_core.host"), "QUIET_S", 0.01)
+    return part("session")
+
+
+@pytest.fixture
+def opened(maya, quick):
+    """Opens the panel and waits for its first check."""
+
+    def go():
+        part("panel").show()
+        until(maya, lambda: quick.current().found_s > 0 and not quick.current().moves)
+        maya.turn()
+        return quick.current()
+
+    return go

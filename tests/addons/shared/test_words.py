@@ -83,9 +83,10 @@ def test_a_catalogue_says_everything_with_the_same_values(language):
 def menu_words() -> set[str]:
     """Names of settings and choices, which Blender translates by itself once it has the catalogue."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse((BLENDER / "properties.py").read_text())):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            found.add(node.value)
+    for path in (BLENDER / "properties.py", CORE / "choices.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.add(node.value)
     return found
 
 

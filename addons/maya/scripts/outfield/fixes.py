@@ -24,6 +24,7 @@ LABELS = {
     "load_reference": "Load it",
     "use_preview": "Preview of the mesh",
     "no_preview": "The whole scene",
+    "whole_frames": "Whole frames",
 }
 """What the button says, by the name of the fix."""
 
@@ -97,6 +98,7 @@ FIXES: Dict[str, Callable[[str], None]] = {
     "load_reference": _load_reference,
     "use_preview": _set("preview", True),
     "no_preview": _set("preview", False),
+    "whole_frames": _set("split_mode", "FRAMES"),
 }
 
 

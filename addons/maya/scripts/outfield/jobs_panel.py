@@ -30,7 +30,7 @@ def take_fetched(here: Any) -> None:
 def state(here: Any) -> Any:
     """What the list looks like."""
     return [
-        (job.id, job.status, job.done, job.total, job.failed, job.priority, job.newest)
+        (job.id, job.status, job.done, job.total, job.failed, job.priority, job.newest, job.preview)
         for job in here.follower.view.jobs
     ] + list(_fetched)
 
@@ -48,6 +48,7 @@ def jobs(place: str, here: Any) -> None:
 
 def _job(place: str, job: JobView, here: Any) -> None:
     inner = widgets.frame(place, "OutfieldJob_" + job.id, "{} {}".format(job.id, shown(job.name)))
+    widgets.picture(inner, job.preview)
     widgets.bar(inner, job.fraction)
     widgets.line(inner, job_words(job))
     widgets.buttons(inner, [(tr(label), order) for label, order in orders(job, here)])

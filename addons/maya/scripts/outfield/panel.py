@@ -10,7 +10,7 @@ from typing import Any, Dict, Tuple
 
 from maya import cmds
 
-from . import fixes, jobs_panel, session, settings, widgets, wishes_panel
+from . import fixes, jobs_panel, presets_panel, session, settings, widgets, wishes_panel
 from .outfield_core.facts import Finding
 from .outfield_core.hashing import shown
 from .outfield_core.outlook import outlook, stage_words, workers_there
@@ -200,6 +200,7 @@ def _button(place: str, here: Any) -> None:
 SECTIONS: Dict[str, Tuple[Any, Any]] = {
     "status": (_status_state, _status),
     "connection": (_connection_state, _connection),
+    "presets": (presets_panel.state, presets_panel.rows),
     "wishes": (wishes_panel.state, wishes_panel.wishes),
     "findings": (_findings_state, _findings),
     "outlook": (_outlook_state, _outlook),

@@ -47,7 +47,6 @@ class Assembly(assembly.Assembly):
         self._needs = dependencies.Needs()
         self._names, self._project = [""], ""
         self.odd, self.shots = roads.Odd(), []  # type: roads.Odd, List[Shot]
-        self.renderer: Optional[str] = None
 
     def gather(self) -> Iterator[None]:
         """Read the scene, a little with each step."""
@@ -70,7 +69,6 @@ class Assembly(assembly.Assembly):
         for shot in self.shots:
             self._aim(shot)
         self.targets = list(self.shots)
-        self.can_try = self.renderer is not None
         yield
 
     def needs(self) -> List[Need]:

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Callable, List, Optional, Tuple
 
 from maya import cmds
 
 TITLE_PX, BUTTON_PX = 120, 110
 BAR_STEPS = 100
+PICTURE_PX = 90
 YES = frozenset({"1", "yes", "true", "on"})
 
 Colour = Tuple[float, float, float]
@@ -93,6 +95,12 @@ def choice(place: str, title: str, labels: List[str], chosen: int, changed: Call
 def bar(place: str, fraction: float) -> None:
     """How far it is."""
     cmds.progressBar(maxValue=BAR_STEPS, progress=int(fraction * BAR_STEPS), height=10, parent=place)
+
+
+def picture(place: str, path: str) -> None:
+    """A small picture, where there is one."""
+    if path and os.path.isfile(path):
+        cmds.image(image=path, height=PICTURE_PX, parent=place)
 
 
 def truth(text: str) -> bool:

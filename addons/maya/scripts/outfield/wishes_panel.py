@@ -6,27 +6,34 @@ describes.
 from __future__ import annotations
 
 import functools
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from . import roads, scene, session, settings, widgets
+from .outfield_core.choices import CLOUDS, FRAMES, OUTPUTS, SPLITS
 from .outfield_core.costs import may_be_capped, usd_of
 from .outfield_core.errors import Refused
 from .outfield_core.fields import Field, fields_of
+from .outfield_core.renderers import ways_to_split
 from .outfield_core.texts import tr
 
-FRAMES = (("SCENE", "Scene"), ("RANGE", "Range"), ("CURRENT", "Current"), ("MISSING", "Missing"))
-OUTPUTS = (("SCENE", "Scene's output"), ("FARM", "On the farm"))
 EVERY = (("", "Every renderable one"),)
 ROADS = ((False, "The whole scene"), (True, "Preview of the mesh"))
-CLOUDS = (("allow", "May leave the studio"), ("prefer", "Rather leave the studio"), ("never", "Stays here"))
+
+
+SHAPING = (
+    "frames_mode", "output_mode", "split_mode", "preview", "layer", "camera",
+)  # fmt: skip
+"""Wishes by which there are other rows."""
 
 
 def state(here: Any) -> Any:
     """What the rows look like."""
     wishes = settings.wishes()
-    shape = tuple(wishes[name] for name in ("frames_mode", "output_mode", "preview", "layer", "camera"))
+    shape = tuple(wishes[name] for name in SHAPING)
+    splits = ways_to_split(here.follower.view.info, _renderer(here))
     knows_caps = may_be_capped(here.follower.view.info, wishes["cost_cap_usd"])
-    return (*shape, scene.layers(), scene.cameras(), tuple(_fields(here)), here.follower.view.is_live, knows_caps)
+    of_farm = (tuple(_fields(here)), here.follower.view.is_live, knows_caps)
+    return (*shape, *splits, scene.layers(), scene.cameras(), *of_farm)
 
 
 def wishes(place: str, here: Any) -> None:
@@ -44,11 +51,23 @@ def wishes(place: str, here: Any) -> None:
         _choice(place, "Output", "output_mode", OUTPUTS, said)
         named = [(each, each) for each in cameras[0] + cameras[1]]
         _choice(place, "Camera", "camera", [*EVERY, *named], said)
-        _number(place, "Frames per task", "chunk", said, 1, 100_000)
+    _split(place, said, ways_to_split(here.follower.view.info, _renderer(here)))
     _text(place, "Shot", "shot", said)
     _number(place, "Priority", "priority", said, 0, 100)
     _options(place, said)
     _settings(place, said, _fields(here))
+
+
+def _split(place: str, said: Dict[str, Any], ways: List[str]) -> None:
+    """How the work is shared out, as far as the farm's renderer takes it."""
+    _choice(place, "Split", "split_mode", [each for each in SPLITS if each[0] in {*ways, said["split_mode"]}], said)
+    if said["split_mode"] == "TILES":
+        _number(place, "Columns", "tiles_x", said, 1, 64)
+        _number(place, "Rows", "tiles_y", said, 1, 64)
+    elif said["split_mode"] == "SAMPLES":
+        _number(place, "Slices", "sample_slices", said, 1, 4096)
+    elif not said["preview"]:
+        _number(place, "Frames per task", "chunk", said, 1, 100_000)
 
 
 def _options(place: str, wishes: Dict[str, Any]) -> None:
@@ -78,10 +97,15 @@ def _fields(here: Any) -> List[Tuple[str, str]]:
 
 
 def _known_fields(here: Any) -> List[Field]:
-    info = here.follower.view.info
-    preview = settings.wishes()["preview"]
-    name = roads.PREVIEW if preview else roads.renderer_for(info, scene.engine())
-    return [field for field in fields_of(info or {}, name or "") if field.name not in roads.OURS]
+    known = fields_of(here.follower.view.info or {}, _renderer(here) or "")
+    return [field for field in known if field.name not in roads.OURS]
+
+
+def _renderer(here: Any) -> Optional[str]:
+    """The farm's renderer that the job would be for."""
+    return (
+        roads.PREVIEW if settings.wishes()["preview"] else roads.renderer_for(here.follower.view.info, scene.engine())
+    )
 
 
 def _settings(place: str, wishes: Dict[str, Any], _names: Any) -> None:
@@ -122,7 +146,7 @@ def _check(place: str, title: str, name: str, wishes: Dict[str, Any]) -> None:
 
 
 def _choice(place: str, title: str, name: str, choices: Any, wishes: Dict[str, Any]) -> None:
-    labels = [tr(label) for _, label in choices]
-    values = [value for value, _ in choices]
+    labels = [tr(each[1]) for each in choices]
+    values = [each[0] for each in choices]
     index = values.index(wishes[name]) if wishes[name] in values else 0
     widgets.choice(place, tr(title), labels, index, lambda at: settings.wish(name, values[at]))
