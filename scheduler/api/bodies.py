@@ -103,8 +103,6 @@ def _check(data: Any) -> None:
             raise Refused(f"The body holds more than {VALUES_MAX} values.", code="too_many_values")
         if isinstance(value, str):
             _check_text(value)
-        elif isinstance(value, bool):
-            continue
         elif isinstance(value, int) and not _INT_MIN <= value <= _INT_MAX:
             raise _number(f"{value!s:.40} has more than 64 bits")
         elif isinstance(value, (dict, list)):

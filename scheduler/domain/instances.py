@@ -148,16 +148,11 @@ def compare(
     for row in known.values():
         if row.id not in there and row.status is not InstanceStatus.GONE:
             _left_out(now_s, row, found, patience)
-    gone = {turn.id for turn in found.turns if turn.event is InstanceEvent.VANISH}
+    over = {turn.id for turn in found.turns if turn.event is not InstanceEvent.RUN}
     for row in known.values():
-        why = _must_end(now_s, row, patience)
-        if why and row.id not in gone and not any(turn.id == row.id for turn in found.turns if _ends(turn)):
+        if row.id not in over and (why := _must_end(now_s, row, patience)):
             found.turns.append(Turn(row.id, InstanceEvent.END, why, now_s))
     return found
-
-
-def _ends(turn: Turn) -> bool:
-    return turn.event in (InstanceEvent.END, InstanceEvent.REAPPEAR)
 
 
 def _unwanted(order: Order | None, claimed: Mapping[str, int]) -> str:

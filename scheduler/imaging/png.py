@@ -58,24 +58,18 @@ def check_structure(data: bytes) -> PngHeader:
     """
     if not data.startswith(SIGNATURE):
         raise ImageFault("corrupt", "The PNG's signature is damaged.")
-    position = len(SIGNATURE)
-    header: PngHeader | None = None
-    idat_state = 0  # 0: none yet, 1: inside the run, 2: after it
-    transparency = False
-    while True:
-        kind, body, position = _chunk(data, position)
-        if header is None:
-            header = _header(kind, body)
-        elif kind == b"IDAT":
-            if idat_state == 2:
+    kind, body, position = _chunk(data, len(SIGNATURE))
+    header = _header(kind, body)
+    pixels = transparency = False
+    while kind != b"IEND":
+        before = kind
+        kind, _body, position = _chunk(data, position)
+        if kind == b"IDAT":
+            if pixels and before != b"IDAT":
                 raise ImageFault("corrupt", "The PNG's pixel data is interrupted by other data.")
-            idat_state = 1
-        elif idat_state == 1:
-            idat_state = 2
+            pixels = True
         transparency = transparency or kind == b"tRNS"
-        if kind == b"IEND":
-            break
-    if idat_state == 0:
+    if not pixels:
         raise ImageFault("truncated", "The PNG holds no pixels.")
     if position != len(data):
         raise ImageFault("trailing_data", f"{len(data) - position} bytes follow the end of the PNG.")

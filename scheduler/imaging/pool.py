@@ -135,15 +135,8 @@ class ImagingPool:
             return _POOL_CLOSED
         healthy = False
         try:
-            if slot.child is None or not slot.child.alive:
-                await self._fill(slot)
-            if slot.child is None:
-                healthy = True
-                return _UNAVAILABLE
-            slot.child.files += 1
-            async with asyncio.timeout(self._timeout_s):
-                verdict = await slot.child.ask(question)
-            healthy = slot.child.files < self._files_max
+            verdict = await self._answer(slot, question)
+            healthy = slot.child is None or slot.child.files < self._files_max
             return verdict
         except ChildLost as loss:
             if self._closed:
@@ -160,6 +153,16 @@ class ImagingPool:
                 task = asyncio.create_task(self._replace(slot))
                 self._replacing.add(task)
                 task.add_done_callback(self._replacing.discard)
+
+    async def _answer(self, slot: _Slot, question: Question) -> Verdict:
+        """What the slot's process says; without one, that there is none."""
+        if slot.child is None or not slot.child.alive:
+            await self._fill(slot)
+        if slot.child is None:
+            return _UNAVAILABLE
+        slot.child.files += 1
+        async with asyncio.timeout(self._timeout_s):
+            return await slot.child.ask(question)
 
     async def _replace(self, slot: _Slot) -> None:
         """Ends the slot's process, starts another and gives the slot back, with or without one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from scheduler.routing.compiling import ConditionError, compile_condition
@@ -38,9 +38,7 @@ class RuleReader:
         given: dict[str, Located] = item.value
         if "name" in given and isinstance(given["name"].value, str):
             faults.begin(index, given["name"].value[:NAME_CHARS_MAX])
-        for key, start in item.keys.items():
-            if key not in KEYS:
-                faults.add(start, f"{key!r} is no key of a rule{nearest(key, KEYS)}")
+        self._check_keys(item, KEYS, "a rule")
         if "name" not in given:
             faults.add(item.start, "the rule has no name")
         name = self._text_of(given, "name", NAME_CHARS_MAX, needed=True)
@@ -54,6 +52,11 @@ class RuleReader:
         if len(faults) > before:
             return None
         return Rule(name, condition, allow, forbid, prefer, caps, tags, cloud, note, item.plain())
+
+    def _check_keys(self, table: Located, known: tuple[str, ...], what: str) -> None:
+        for key, start in table.keys.items():
+            if key not in known:
+                self._faults.add(start, f"{key!r} is no key of {what}{nearest(key, known)}")
 
     def _text_of(self, given: Mapping[str, Located], key: str, chars_max: int, *, needed: bool = False) -> str:
         located = given.get(key)
@@ -97,12 +100,9 @@ class RuleReader:
             return ()
         found: list[str] = []
         for item in located.value:
-            if not isinstance(item.value, str):
-                self._faults.add(item.start, f"{key} holds names, not {_kind(item.value)}")
-            elif not item.value.strip() or len(item.value) > NAME_CHARS_MAX:
-                self._faults.add(item.start, f"{key} holds a name that is empty or too long")
-            elif item.value in found:
-                self._faults.add(item.start, f"{key} names {item.value!r} twice")
+            wrong = _wrong_name(item.value, found)
+            if wrong:
+                self._faults.add(item.start, f"{key} {wrong}")
             else:
                 found.append(item.value)
         return tuple(found)
@@ -163,9 +163,7 @@ class RuleReader:
             )
             return None
         before = len(self._faults)
-        for key, start in located.keys.items():
-            if key not in CAP_KEYS:
-                self._faults.add(start, f"{key!r} is no key of a cap{nearest(key, CAP_KEYS)}")
+        self._check_keys(located, CAP_KEYS, "a cap")
         if not {"slots", "share"} & set(located.value):
             self._faults.add(located.start, "cap has neither slots nor a share")
         pool = located.value.get("pool", Located(EVERY_POOL, located.start))
@@ -181,6 +179,15 @@ class RuleReader:
         if len(self._faults) > before:
             return None
         return Cap(rule, pool.value, slots.value if slots else None, float(share.value) if share else None)
+
+
+def _wrong_name(value: Any, before: Sequence[str]) -> str:
+    """What is wrong with an entry of a list of names, after those before it; empty: nothing."""
+    if not isinstance(value, str):
+        return f"holds names, not {_kind(value)}"
+    if not value.strip() or len(value) > NAME_CHARS_MAX:
+        return "holds a name that is empty or too long"
+    return f"names {value!r} twice" if value in before else ""
 
 
 def _names_in(located: Located | None) -> dict[str, Located]:

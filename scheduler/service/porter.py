@@ -77,24 +77,26 @@ class Porter:
         troubles = self._liaison.note.troubles
         for job in troubles.keys() - here:
             del troubles[job]
-        leaving = [case for case in cases if next_step(case.snapshot()).step is Step.SHIP]
-        for case in leaving:
-            if not case.row.payload:
+        for case in cases:
+            if _leaves(case) and not case.row.payload:
                 await self._guarded(case, self._pack)
         if self._liaison.quiet():
             return
         try:
             for case in await self._liaison.cases():
-                if next_step(case.snapshot()).step is Step.SHIP and case.row.payload:
-                    await self._guarded(case, self._ship)
-                elif case.row.state == HandoverState.AWAY and case.snapshot().wanted:
-                    await self._guarded(case, self._bring_home)
+                await self._carry(case)
         except SiteSilent as error:
             self._liaison.hush(error)
 
     def close(self) -> None:
         """Hang up; a call that hangs is left behind."""
         self._lane.close()
+
+    async def _carry(self, case: Case) -> None:
+        if _leaves(case) and case.row.payload:
+            await self._guarded(case, self._ship)
+        elif case.row.state == HandoverState.AWAY and case.snapshot().wanted:
+            await self._guarded(case, self._bring_home)
 
     async def _guarded(self, case: Case, carry: Callable[[Case], Awaitable[None]]) -> None:
         """One job's trouble is its own; a silent site is everybody's."""
@@ -194,6 +196,10 @@ class Porter:
             self._growing(task).rmdir()
         self._on_delivered(task.task, task.next_attempt)
         return True
+
+
+def _leaves(case: Case) -> bool:
+    return next_step(case.snapshot()).step is Step.SHIP
 
 
 def _detached(session: Session, job: int) -> Job:

@@ -1,7 +1,7 @@
 """Autoscaling in a replay: the farm's own policies, asked about the virtual farm.
 
 It builds the snapshot that they decide on, remembers what was changed last and what is covered, and leaves to chance,
-by seed, when a provider takes a worker back. Launching and ending workers is `engine`'s.
+by seed, when a provider takes a worker back. Launching and ending workers is `renting`'s.
 """
 
 from __future__ import annotations

@@ -11,16 +11,18 @@ from functools import partial
 
 from scheduler.domain.retrying import FailureClass
 from scheduler.protocol.traces import Change, WorkerLine
-from scheduler.routing.caps import keys_in, room_in
+from scheduler.routing.caps import keys_in
 from scheduler.simulation.agenda import Agenda
-from scheduler.simulation.autoscaling import Autoscaler, lost_after_s
-from scheduler.simulation.fleet import Fleet, Kind, SimLease, SimPool, SimWorker
+from scheduler.simulation.autoscaling import Autoscaler
+from scheduler.simulation.fleet import Fleet, SimLease, SimWorker
 from scheduler.simulation.foresight import Foresight, TrueTimes
+from scheduler.simulation.handing_out import HandingOut
 from scheduler.simulation.meter import Meter
 from scheduler.simulation.options import BURST_FORECAST_S, Options, Recording, fails_after, pace_of
 from scheduler.simulation.outcome import Outcome
 from scheduler.simulation.planner import Planner, Variant
 from scheduler.simulation.queueing import JobRun, StepRun, job_runs
+from scheduler.simulation.renting import Renting, Workforce
 from scheduler.simulation.sharing import Sharing
 from scheduler.simulation.workload import Workload
 
@@ -29,9 +31,6 @@ STALL_S = 8 * 86_400.0
 
 STALLED_TICK_S = 900.0
 """How often a farm on which nothing happens looks whether its rules let work go on."""
-
-SCALE_MIN_S = 5.0
-"""How often the policies of autoscaling are asked at the least, while nothing else happens."""
 
 RUNNING_LEFT = 0.5
 """Part that a task which runs at second 0 is taken to have left."""
@@ -52,8 +51,8 @@ class Replay:
         self._fleet = Fleet(work.trace, work.renderers, pace.bin_s)
         estimator = options.estimator or TrueTimes()
         budget_usd = work.trace.farm.budget_usd
-        self._scaler = Autoscaler(self._fleet, estimator, policy=variant.autoscale, budget_usd=budget_usd)
-        bursts = self._scaler.foresees
+        scaler = Autoscaler(self._fleet, estimator, policy=variant.autoscale, budget_usd=budget_usd)
+        bursts = scaler.foresees
         forecast_s = min(pace.forecast_s, BURST_FORECAST_S) if bursts else pace.forecast_s
         foresight = Foresight(forecast_s, estimator, at_home=bursts)
         ordering = variant.ordering
@@ -64,10 +63,13 @@ class Replay:
         )
         self._agenda = Agenda()
         self._progress_s = 0.0
-        self._planned_s = self._scaled_s = -math.inf
-        self._scaling = False
-        self._ticking, self._stale, self._all_hungry = False, True, True
-        self._hungry: dict[SimWorker, None] = {}
+        self._handing_out = HandingOut(self._fleet, self._planner, self._meter, self._lease)
+        workforce = Workforce(self._joined, self._leave, self._handing_out.more_ready)
+        self._renting = Renting(
+            scaler, self._fleet, self._planner, self._agenda, workforce, interval_s=pace.plan_s, seed=options.seed
+        )
+        self._planned_s = -math.inf
+        self._ticking, self._stale = False, True
         self._jobs = job_runs(work.jobs)
         self._waiters: dict[str, list[JobRun]] = {}
         self._active: dict[JobRun, None] = {}
@@ -89,7 +91,7 @@ class Replay:
     @property
     def _over(self) -> bool:
         """Whether all jobs have ended and no worker is left but those that are kept without work."""
-        return not self._open and bool(self._scaler) and not self._scaler.surplus
+        return not self._open and bool(self._renting) and not self._renting.surplus
 
     def _schedule(self) -> None:
         at = self._agenda.at
@@ -115,12 +117,7 @@ class Replay:
         self._stale = True
 
     def _change(self, job: JobRun, change: Change) -> None:
-        if change.priority is not None:
-            job.priority = change.priority
-        if change.deadline_s is not None and not job.ended:
-            job.deadline_s = job.outcome.deadline_s = change.deadline_s
-        if change.hold is not None:
-            job.hold = change.hold
+        job.follow(change)
         self._stale = True
 
     def _end_job(self, job: JobRun, status: str) -> None:
@@ -147,9 +144,12 @@ class Replay:
         for number in range(line.count):
             name = line.worker if line.count == 1 else f"{line.worker}-{number + 1}"
             worker = self._fleet.join(name, kind, self._agenda.now_s)
-            self._hungry[worker] = None
+            self._joined(worker)
             if line.left_s is not None:
                 self._agenda.at(line.left_s, partial(self._leave, worker))
+
+    def _joined(self, worker: SimWorker) -> None:
+        self._handing_out.ask(worker)
         self._stale = True
 
     def _leave(self, worker: SimWorker, failure: FailureClass = FailureClass.LOST) -> None:
@@ -157,63 +157,11 @@ class Replay:
         leases = list(worker.leases)
         for lease in leases:
             self._let_go(lease, wasted=True)
-        self._hungry.pop(worker, None)
+        self._handing_out.withdraw(worker)
         self._fleet.leave(worker, self._agenda.now_s)
         for lease in leases:
             self._failed(lease, failure)
         self._stale = True
-
-    # ---- Autoscaling -----------------------------------------------------------------------------------------------
-
-    def _scale(self) -> None:
-        """Ask the policies, and do what they say."""
-        now_s = self._scaled_s = self._agenda.now_s
-        decision = self._scaler.decide(self._planner.steps, now_s)
-        for scaling in decision.scalings:
-            pool = self._fleet.pools[scaling.pool]
-            for _ in range(scaling.launch):
-                self._launch(pool, now_s)
-            retired = set(scaling.retire)
-            for worker in [one for one in pool.members if one.name in retired] if retired else ():
-                self._leave(worker)
-        before = self._planner.reserved
-        self._planner.reserve(self._scaler.reserved)
-        if self._planner.reserved != before:
-            self._more_ready()
-        if not self._scaling and (self._agenda or self._scaler.restless):
-            self._scaling = True
-            self._agenda.after(max(self._interval_s, SCALE_MIN_S), self._scale_tick)
-
-    def _scale_tick(self) -> None:
-        self._scaling = False
-
-    def _launch(self, pool: SimPool, now_s: float) -> None:
-        name = pool.launch(now_s)
-        self._agenda.after(pool.spec.boot_s + pool.spec.transfer_s, partial(self._booted, pool, name))
-        lost_s = lost_after_s(self._options.seed, name, pool.spec.loss_per_hour)
-        life_s = self._scaler.life_s(pool)
-        if min(lost_s, life_s) < math.inf:
-            self._agenda.after(min(lost_s, life_s), partial(self._taken_back, pool, name, lost=lost_s <= life_s))
-
-    def _booted(self, pool: SimPool, name: str) -> None:
-        launched_s = pool.booting.pop(name, None)
-        if launched_s is None:
-            return  # lost on its way
-        kind = self._fleet.kind(pool.spec.name, pool.machine)
-        worker = self._fleet.join(name, kind, self._agenda.now_s, launched_s=launched_s)
-        self._hungry[worker] = None
-        self._stale = True
-
-    def _taken_back(self, pool: SimPool, name: str, *, lost: bool) -> None:
-        """The provider takes a worker back, or its life is over; what it was doing is done again."""
-        now_s = self._agenda.now_s
-        launched_s = pool.booting.pop(name, None)
-        worker = next((one for one in pool.members if one.name == name), None)
-        if launched_s is not None:
-            pool.gone(launched_s, now_s)
-        elif worker is not None:
-            self._leave(worker, FailureClass.PREEMPTED)
-        pool.lost += lost and (launched_s is not None or worker is not None)
 
     # ---- The plan --------------------------------------------------------------------------------------------------
 
@@ -231,55 +179,23 @@ class Replay:
 
     def _dispatch(self) -> None:
         """Everybody who has a free slot takes what the plan gives."""
-        growing = bool(self._scaler)
+        growing = bool(self._renting)
         kinds = [kind for kind in self._fleet.kinds if kind.open]
         if not (growing or (self._active and kinds)):
-            self._hungry.clear()
+            self._handing_out.nothing()
             return
         now_s = self._agenda.now_s
         fresh = (self._stale and not self._options.sparing) or now_s - self._planned_s >= self._interval_s
         if fresh:
             self._planner.plan(self._active, self._meter.held, now_s)
-            self._stale, self._all_hungry, self._planned_s = False, True, now_s
+            self._stale, self._planned_s = False, now_s
+            self._handing_out.ask_all()
             self._meter.plans += 1
-        for kind in kinds:
-            self._serve(kind)
-        self._hungry.clear()
-        self._all_hungry = False
-        if growing and (fresh or now_s - self._scaled_s >= self._interval_s):
-            self._scale()
+        self._handing_out.serve(kinds)
+        if growing and (fresh or self._renting.due):
+            self._renting.scale()
         if not self._ticking and any(step.ready for job in self._active for step in job.steps):
             self._look_again()
-
-    def _serve(self, kind: Kind) -> None:
-        workers = kind.open if self._all_hungry else [w for w in self._hungry if w.kind is kind and w.free > 0]
-        queue = self._planner.queue_of(kind)
-        for worker in list(workers):
-            if self._feed(worker, kind, queue):
-                continue
-            # Nothing is ready, or even an idle machine of this kind can take none of it: the others need not ask.
-            if kind.cursor >= len(queue) or not worker.leases:
-                break
-
-    def _feed(self, worker: SimWorker, kind: Kind, queue: list[StepRun]) -> int:
-        """A worker takes as much as it can, best first; returns how many tasks."""
-        place, taken = kind.cursor, 0
-        while worker.free and place < len(queue):
-            step = queue[place]
-            if not step.ready or not step.job.leasable:
-                if place == kind.cursor:
-                    kind.cursor += 1
-                place += 1
-                continue
-            count = min(worker.fits(step.job.work.needs), len(step.ready))
-            if step.caps:
-                room, _rule = room_in(step.caps, kind.pool, self._meter.capped, self._fleet.slot_counts())
-                count = count if room is None else min(count, room)
-            for _ in range(count):
-                self._lease(worker, step)
-            taken += count
-            place += 1
-        return taken
 
     # ---- Leases ----------------------------------------------------------------------------------------------------
 
@@ -305,7 +221,7 @@ class Replay:
         self._let_go(lease, wasted=False)
         self._progress_s = self._agenda.now_s
         if step.finish(lease.seq):
-            self._more_ready()
+            self._handing_out.more_ready()
         if not step.job.left:
             self._end_job(step.job, "SUCCEEDED")
 
@@ -327,23 +243,17 @@ class Replay:
     def _again(self, step: StepRun, seq: int) -> None:
         if not step.job.ended:
             step.ready.appendleft(seq)
-            self._more_ready()
+            self._handing_out.more_ready()
 
     def _let_go(self, lease: SimLease, *, wasted: bool) -> None:
         """The slot is free again."""
         lease.alive = False
         worker, now_s = lease.worker, self._agenda.now_s
         worker.let_go(lease, lease.step.job.work.needs)
-        self._hungry[worker] = None
+        self._handing_out.ask(worker)
         self._meter.ended(lease, now_s, wasted=wasted)
         if not worker.leases:
             worker.idle_since_s = now_s
-
-    def _more_ready(self) -> None:
-        """A task became ready out of turn: everybody looks from the top again."""
-        self._all_hungry = True
-        for kind in self._fleet.kinds:
-            kind.cursor = 0
 
     def _resume_running(self) -> None:
         """Tasks that run already when the replay begins get their slots before anything is planned."""

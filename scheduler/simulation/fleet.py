@@ -1,7 +1,7 @@
 """The machines of a replay: workers that join and leave, pools that grow on demand, what they cost.
 
 Workers of one pool with equal machines are one `Kind`: whether a step fits is asked once per kind, not once per worker.
-This module counts slots, room and money; who gets which task is decided in `engine`.
+This module counts slots, room and money; who gets which task is decided in `handing_out`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The plan of a replay: which steps go first and where each may go, asked of the farm's own ranking and routing.
 
-Between two plans the order stays; who takes what is `engine`'s. Facts that the farm would measure (recent use, finish
-times) are kept here.
+Between two plans the order stays; who takes what is `handing_out`'s. Facts that the farm would measure (recent use,
+finish times) are kept here.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from scheduler.domain.retrying import FailedAttempt, FailureClass, RetryDecision, decide_retry
+from scheduler.protocol.traces import Change
 from scheduler.routing.rules import Cap
 from scheduler.simulation.outcome import JobOutcome
 from scheduler.simulation.workload import WorkJob, WorkStep
@@ -125,6 +126,15 @@ class JobRun:
     def leasable(self) -> bool:
         """Whether its ready tasks may be taken."""
         return self.submitted and not self.hold and not self.waits_for and self.outcome.ended_s is None
+
+    def follow(self, change: Change) -> None:
+        """Production wishes something else."""
+        if change.priority is not None:
+            self.priority = change.priority
+        if change.deadline_s is not None and not self.ended:
+            self.deadline_s = self.outcome.deadline_s = change.deadline_s
+        if change.hold is not None:
+            self.hold = change.hold
 
     def end(self, now_s: float, status: str) -> None:
         """The job has ended; nothing of it is leased any more."""

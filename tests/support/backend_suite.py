@@ -11,16 +11,13 @@ and the test that needs it is skipped with that reason.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Collection, Iterator
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from typing import ClassVar, TypeVar
 
 import pytest
+from backend_rig import Rig
 
 from scheduler.backends.base import (
-    Backend,
     BackendError,
     Instance,
     InstanceState,
@@ -32,80 +29,6 @@ from scheduler.backends.base import (
     Unknown,
 )
 from scheduler.errors import Unavailable
-
-ROUNDS_MAX = 100
-
-
-def _nothing() -> None:
-    """Time passes by itself."""
-
-
-@dataclass
-class Rig:
-    """A backend on a provider that tests can steer.
-
-    `reborn` makes a new backend object for the same pool, as after the scheduler's restart. `wait` lets a little of the
-    provider's time pass (a real provider's: sleep a little). `start_up` is a script that an instance can run.
-    """
-
-    backend: Backend
-    reborn: Callable[[], Backend]
-    wait: Callable[[], None] = _nothing
-    start_up: str = "#!/bin/sh\nexec sleep 600\n"
-    count_max: int = 3
-    """Instances that the provider can start side by side; at least 2."""
-    life_s: float = 3600.0
-    other_farm: Callable[[], Backend] | None = None
-    """A backend of another farm with the same pool on the same provider."""
-    leave_room_for: Callable[[int], None] | None = None
-    """From now on, only so many more instances can be started."""
-    losing_answers: Callable[[], AbstractContextManager[None]] | None = None
-    """Within it, a launch happens but its answer does not arrive."""
-    cut_off: Callable[[], AbstractContextManager[None]] | None = None
-    """Within it, the provider cannot be reached."""
-    preempt: Callable[[str], None] | None = None
-    """The provider takes an instance back."""
-    intents: list[str] = field(default_factory=list[str])
-
-    def order(self, count: int = 1) -> LaunchOrder:
-        """A new order, as the scheduler would write it."""
-        self.intents.append(uuid.uuid4().hex)
-        return LaunchOrder(self.intents[-1], count, self.start_up, self.life_s, {"outfield-test": "suite"})
-
-    def seen(self, intent: str | None = None) -> list[Instance]:
-        """What the backend lists of this test's orders and has not ended."""
-        wanted = self.intents if intent is None else [intent]
-        return [i for i in self.backend.list() if i.intent in wanted and i.state is not InstanceState.GONE]
-
-    def until(self, true: Callable[[], bool], words: str) -> None:
-        """Let time pass until it is true; fail after a bounded number of rounds."""
-        for _round in range(ROUNDS_MAX):
-            if true():
-                return
-            self.wait()
-        pytest.fail(f"after {ROUNDS_MAX} rounds of waiting: {words}")
-
-    def ids(self, intent: str | None = None) -> set[str]:
-        """The provider's ids of what is seen."""
-        return {instance.id for instance in self.seen(intent)}
-
-    def launched(self, count: int = 1) -> tuple[str, set[str]]:
-        """Launch and wait until all of it is listed; the intent and the ids."""
-        order = self.order(count)
-        self.backend.launch(order)
-        self.until(lambda: len(self.ids(order.intent)) == count, f"{count} instances are listed")
-        return order.intent, self.ids(order.intent)
-
-    def clear(self) -> None:
-        """End whatever this test has started, and wait until it is gone."""
-        self.until(self._cleared, "nothing of the test is left")
-
-    def _cleared(self) -> bool:
-        here = [i.id for i in self.seen() if i.state is not InstanceState.STOPPING]
-        if here:
-            self.backend.terminate(here)
-        return not self.seen()
-
 
 Test = TypeVar("Test", bound=Callable[..., object])
 
@@ -214,7 +137,6 @@ class BackendSuite:
     @_needs("other_farm")
     def test_other_farms_are_left_alone(self, rig: Rig) -> None:
         assert rig.other_farm is not None
-        assert rig.other_farm is not None
         _intent, ids = rig.launched()
 
         assert ids.isdisjoint(instance.id for instance in rig.other_farm().list())
@@ -223,7 +145,6 @@ class BackendSuite:
 
     @_needs("leave_room_for")
     def test_fewer_than_ordered_is_told_and_no_error(self, rig: Rig) -> None:
-        assert rig.leave_room_for is not None
         assert rig.leave_room_for is not None
         rig.leave_room_for(1)
         order = rig.order(2)
@@ -237,7 +158,6 @@ class BackendSuite:
 
     @_needs("leave_room_for")
     def test_nothing_at_all_is_an_error_that_says_why(self, rig: Rig) -> None:
-        assert rig.leave_room_for is not None
         assert rig.leave_room_for is not None
         rig.leave_room_for(0)
         order = rig.order(2)
@@ -283,7 +203,6 @@ class BackendSuite:
     @_needs("losing_answers")
     def test_an_answer_that_is_lost_is_unknown_and_list_tells(self, rig: Rig) -> None:
         assert rig.losing_answers is not None
-        assert rig.losing_answers is not None
         order = rig.order()
 
         with rig.losing_answers(), pytest.raises(Unknown):
@@ -293,7 +212,6 @@ class BackendSuite:
 
     @_needs("cut_off")
     def test_a_provider_that_cannot_be_reached_is_said_to_be_so(self, rig: Rig) -> None:
-        assert rig.cut_off is not None
         assert rig.cut_off is not None
         order = rig.order()
 
@@ -307,7 +225,6 @@ class BackendSuite:
 
     @_needs("preempt")
     def test_an_instance_that_is_taken_back_is_told_once(self, rig: Rig) -> None:
-        assert rig.preempt is not None
         assert rig.preempt is not None
         intent, ids = rig.launched()
         (instance,) = ids

@@ -104,3 +104,10 @@ RELATIONS: dict[str, Callable[[Any, list[Any]], bool]] = {
     "ends_with": lambda value, wanted: _text(value).endswith(_text(wanted[0])),
     "type_is": lambda value, wanted: isinstance(value, tuple) and value[0] == wanted[0],
 }
+
+
+def paths_in(condition: Row) -> list[str]:
+    """The fields that a filter looks at."""
+    if "conditions" in condition:
+        return [path for part in condition["conditions"] for path in paths_in(part)]
+    return [condition["path"]]

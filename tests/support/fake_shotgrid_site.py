@@ -12,22 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from fake_shotgrid_filters import Row, Wrong, holds, ordered, value_at
+from fake_shotgrid_checks import check_path, check_value, known_kind
+from fake_shotgrid_filters import Row, Wrong, holds, ordered, paths_in, value_at
 from fake_shotgrid_schema import NAME_FIELDS, new_schema
-
-TYPES: dict[str, tuple[type, ...]] = {
-    "number": (int,),
-    "float": (int, float),
-    "checkbox": (bool,),
-    "text": (str,),
-    "list": (str,),
-    "status_list": (str,),
-    "date": (str,),
-    "date_time": (str,),
-    "entity": (dict,),
-    "multi_entity": (list,),
-}
-"""What a field of a data type takes, beside null."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +68,9 @@ class Site:
 
     def read(self, params: Row) -> Row:
         """`find` and `find_one`."""
-        kind, look = self._kind(params["type"], "read"), self.living
-        for path in (*params["return_fields"], *_paths(params["filters"])):
-            self._check_path(kind, path, "read", params)
+        kind, look = known_kind(self.schema, params["type"], "read"), self.living
+        for path in (*params["return_fields"], *paths_in(params["filters"])):
+            check_path(self.schema, kind, path, "read", params)
         retired = params.get("return_only", "active") == "retired"
         rows = [
             row
@@ -103,7 +90,7 @@ class Site:
 
     def summarize(self, params: Row) -> Row:
         """Counts and sums."""
-        kind = self._kind(params["type"], "summarize")
+        kind = known_kind(self.schema, params["type"], "summarize")
         rows = [
             row
             for (of, _number), row in self.entities.items()
@@ -126,7 +113,7 @@ class Site:
 
     def schema_field_read(self, params: Row) -> Row:
         """The fields of a kind, or one of them."""
-        fields = self.schema[self._kind(params["type"], "schema_field_read")]
+        fields = self.schema[known_kind(self.schema, params["type"], "schema_field_read")]
         wanted = params.get("field_name")
         if wanted is None:
             return fields
@@ -138,10 +125,10 @@ class Site:
 
     def create(self, params: Row) -> Row:
         """A new entity."""
-        kind = self._kind(params["type"], "create")
+        kind = known_kind(self.schema, params["type"], "create")
         data = {item["field_name"]: item["value"] for item in params["fields"]}
         for name, value in data.items():
-            self._check_value(kind, name, value, "create")
+            check_value(self.schema, kind, name, value, "create")
         missing = [n for n, f in self.schema[kind].items() if f["mandatory"]["value"] and data.get(n) is None]
         if missing:
             raise Wrong(f"API create() {kind}.{missing[0]} is required:\n{params}")
@@ -157,10 +144,10 @@ class Site:
 
     def update(self, params: Row) -> Row:
         """New values for fields of an entity."""
-        kind, number = self._kind(params["type"], "update"), params["id"]
+        kind, number = known_kind(self.schema, params["type"], "update"), params["id"]
         row = self._found(kind, number, "update")
         for item in params["fields"]:
-            self._check_value(kind, item["field_name"], item["value"], "update")
+            check_value(self.schema, kind, item["field_name"], item["value"], "update")
         for item in params["fields"]:
             self._set(row, item["field_name"], item["value"], item.get("multi_entity_update_mode", "set"))
         return self._shown(row, [item["field_name"] for item in params["fields"]])
@@ -205,33 +192,6 @@ class Site:
         name = self.entities[kind, number].get(NAME_FIELDS.get(kind, "code")) or ""
         return {"type": kind, "id": number, "name": name}
 
-    def _kind(self, kind: Any, call: str) -> str:
-        if kind not in self.schema:
-            raise Wrong(f"API {call}() invalid/missing string entity 'type': {kind}")
-        return kind
-
-    def _check_path(self, kind: str, path: str, call: str, params: Row) -> None:
-        """Raise for a field that the schema does not have, at any depth."""
-        name, _, rest = path.partition(".")
-        if name != "type" and name not in self.schema[kind]:
-            raise Wrong(f"API {call}() {kind}.{path} doesn't exist:\n{params}")
-        if rest:
-            inner_kind, _, inner = rest.partition(".")
-            self._check_path(self._kind(inner_kind, call), inner, call, params)
-
-    def _check_value(self, kind: str, name: str, value: Any, call: str) -> None:
-        field = self.schema[kind].get(name)
-        if field is None:
-            raise Wrong(f"API {call}() {kind}.{name} doesn't exist")
-        data_type = field["data_type"]["value"]
-        allowed = TYPES.get(data_type)
-        wrong_bool = isinstance(value, bool) and data_type in ("number", "float")
-        if value is not None and allowed and (wrong_bool or not isinstance(value, allowed)):
-            raise Wrong(f"API {call}() {kind}.{name} expected {data_type} but got {type(value).__name__}: {value!r}")
-        values = field["properties"].get("valid_values", {}).get("value")
-        if value is not None and values and value not in values:
-            raise Wrong(f"API {call}() {kind}.{name}: {value!r} is not one of {values}")
-
     def _found(self, kind: str, number: int, call: str) -> Row:
         row = self.living(kind, number)
         if row is None:
@@ -274,7 +234,7 @@ class Site:
         self._event("Change", row, attribute=name, meta=meta)
 
     def _retire(self, params: Row, *, retired: bool) -> bool:
-        kind, number = self._kind(params["type"], "delete"), params["id"]
+        kind, number = known_kind(self.schema, params["type"], "delete"), params["id"]
         row = self.entities.get((kind, number))
         if row is None:
             raise Wrong(f"API delete() CRUD ERROR #8: Entity of type {kind} with id={number} does not exist")
@@ -303,9 +263,3 @@ class Site:
             "meta": meta,
         }
         self.entities["EventLogEntry", number] = event
-
-
-def _paths(condition: Row) -> list[str]:
-    if "conditions" in condition:
-        return [path for part in condition["conditions"] for path in _paths(part)]
-    return [condition["path"]]

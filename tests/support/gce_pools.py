@@ -38,6 +38,10 @@ class GceDesk:
         """A new backend object for the pool `burst`, as after a restart."""
         return GceBackend("burst", gce_pool(self.gce, **changes), self.farm, self.clock, self.clock.advance)
 
+    def places_tried(self) -> list[str]:
+        """The zones that instances were asked of, in this order."""
+        return [seen.path.split("/zones/")[1].partition("/")[0] for seen in self.gce.sent("bulk_insert")]
+
     def order(self, count: int = 2, *, start_up: str = START_UP, intent: str = "") -> LaunchOrder:
         """A new order."""
         return LaunchOrder(intent or uuid.uuid4().hex, count, start_up, 3600.0, {"outfield-job": "00007"})

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from backend_suite import BackendSuite, Rig
+from backend_rig import Rig
+from backend_suite import BackendSuite
 from ec2_pools import ec2_pool
 from fake_ec2 import FakeEc2
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from backend_suite import BackendSuite, Rig
+from backend_rig import Rig
+from backend_suite import BackendSuite
 from fake_gce import FakeGce
 from gce_pools import GceDesk
 

@@ -1,4 +1,4 @@
-"""What goes wrong at Google: stock, quotas, rate limits, partial fills, lost answers, Spot taken back, dead hosts."""
+"""What goes wrong at Google: refusals, lost answers, operations that do not end, no way to reach it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ import subprocess
 import sys
 
 import pytest
-from fake_gce_project import Telling
 from gce_pools import GceDesk
 
 from scheduler.backends.base import (
     BackendError,
-    InstanceState,
-    NoticeKind,
     QuotaExceeded,
     StockOut,
     Throttled,
@@ -22,7 +19,6 @@ from scheduler.backends.gce.refusals import refusal
 from scheduler.errors import Unavailable
 
 pytestmark = pytest.mark.gce_client
-
 REFUSALS = [
     (403, "quotaExceeded", QuotaExceeded),
     (403, "rateLimitExceeded", Throttled),
@@ -49,113 +45,6 @@ def test_a_refused_launch_is_understood(desk: GceDesk, status: int, reason: str,
 
 def test_a_question_that_fails_is_never_an_unknown_outcome() -> None:
     assert type(refusal("backendError", "", status=503, starting=False)) is Unavailable
-
-
-def places_tried(desk: GceDesk) -> list[str]:
-    return [seen.path.split("/zones/")[1].partition("/")[0] for seen in desk.gce.sent("bulk_insert")]
-
-
-def test_a_place_without_stock_is_passed_by_and_tried_last_for_a_while(desk: GceDesk) -> None:
-    desk.gce.project.stock["us-east1-b"] = 0
-    backend = desk.backend()
-    started = backend.launch(desk.order())
-    assert {i.place for i in started} == {"us-east1-c"}
-    assert places_tried(desk) == ["us-east1-b", "us-east1-c"]
-
-    backend.launch(desk.order())
-    assert places_tried(desk)[2:] == ["us-east1-c"]
-    desk.clock.advance(601.0)
-    desk.gce.project.stock.clear()
-    backend.launch(desk.order())
-    assert places_tried(desk)[3:] == ["us-east1-b"]
-
-
-TELLING = pytest.mark.parametrize("telling", ["inserts", "bulk", "nothing"])
-
-
-@TELLING
-def test_an_order_is_filled_from_several_places(desk: GceDesk, telling: Telling) -> None:
-    project = desk.gce.project
-    project.stock, project.telling = {"us-east1-b": 2}, telling
-    backend = desk.backend()
-    started = backend.launch(desk.order(3))
-
-    assert sorted(i.place for i in started) == ["us-east1-b", "us-east1-b", "us-east1-c"]
-    assert len({i.id.partition("/")[2] for i in started}) == 3
-    assert list(backend.events()) == [], "all are there, so nothing is to be told"
-
-
-@TELLING
-def test_a_partial_fill_is_told_with_its_reason(desk: GceDesk, telling: Telling) -> None:
-    project = desk.gce.project
-    project.stock, project.telling = {"us-east1-b": 1, "us-east1-c": 1}, telling
-    backend, order = desk.backend(), desk.order(5)
-    started = backend.launch(order)
-    (notice,) = backend.events()
-
-    assert len(started) == 2
-    assert (notice.kind, notice.intent, notice.instance) == (NoticeKind.STOCK_OUT, order.intent, "")
-    assert notice.message.startswith("3 of 5 instances were not started. ")
-
-
-@TELLING
-def test_nothing_at_all_is_a_stock_out_however_it_is_told(desk: GceDesk, telling: Telling) -> None:
-    desk.gce.project.stock, desk.gce.project.telling = {"us-east1-b": 0, "us-east1-c": 0}, telling
-    with pytest.raises(StockOut):
-        desk.backend().launch(desk.order())
-
-
-@pytest.mark.parametrize("telling", ["inserts", "bulk"])
-def test_a_quota_that_the_operation_tells_of_is_understood(desk: GceDesk, telling: Telling) -> None:
-    project = desk.gce.project
-    project.quotas, project.quotas_late, project.telling = {"us-east1": 1}, True, telling
-    backend, order = desk.backend(), desk.order(3)
-    started = backend.launch(order)
-
-    assert len(started) == 1 and places_tried(desk) == ["us-east1-b"]
-    assert [n.kind for n in backend.events()] == [NoticeKind.QUOTA]
-    with pytest.raises(QuotaExceeded, match="PREEMPTIBLE_CPUS"):
-        backend.launch(desk.order(1))
-
-
-def test_a_quota_is_asked_once_per_region(desk: GceDesk) -> None:
-    desk.gce.project.quotas["us-east1"] = 1
-    backend = desk.backend(zones=["us-east1-b", "us-east1-c", "us-west1-a"], cheapest_first=False)
-    started = backend.launch(desk.order())
-
-    assert places_tried(desk) == ["us-east1-b", "us-west1-a"]
-    assert {i.place for i in started} == {"us-west1-a"}
-
-
-def test_a_machine_type_that_a_zone_lacks_is_looked_for_elsewhere(desk: GceDesk) -> None:
-    started = desk.backend(machine_type="m9-huge", machine_types_else=["n2-standard-8"]).launch(desk.order(1))
-
-    assert [i.machine for i in started] == ["n2-standard-8"]
-
-
-def test_a_rate_limit_is_not_answered_with_more_calls(desk: GceDesk) -> None:
-    desk.gce.fail("bulk_insert", 403, "rateLimitExceeded", times=9)
-    with pytest.raises(Throttled):
-        desk.backend().launch(desk.order())
-
-    assert places_tried(desk) == ["us-east1-b"]
-
-
-def test_what_was_started_before_a_rate_limit_is_kept(desk: GceDesk) -> None:
-    desk.gce.project.stock["us-east1-b"] = 1
-    backend, order = desk.backend(zones=["us-east1-b", "us-east1-c", "us-east1-d"]), desk.order(2)
-    original = desk.gce.project.bulk_insert
-
-    def throttled_after(zone: str, body: dict[str, object], request: str | None) -> object:
-        made = original(zone, body, request)
-        desk.gce.fail("bulk_insert", 403, "rateLimitExceeded")
-        return made
-
-    desk.gce.project.bulk_insert = throttled_after  # type: ignore[method-assign]
-    started = backend.launch(order)
-
-    assert len(started) == 1 and len(desk.gce.sent("bulk_insert")) == 2
-    assert [n.kind for n in backend.events()] == [NoticeKind.STOCK_OUT]
 
 
 def test_a_lost_answer_is_unknown_and_the_same_order_finds_its_instances(desk: GceDesk) -> None:
@@ -232,62 +121,6 @@ def test_no_answer_in_time_is_unknown(desk: GceDesk) -> None:
 def test_a_template_that_is_not_there_has_started_nothing(desk: GceDesk) -> None:
     with pytest.raises(BackendError, match="notFound"):
         desk.backend(instance_template="gone").launch(desk.order())
-
-
-@pytest.mark.parametrize(("deed", "kind"), [("preempt", NoticeKind.PREEMPTED), ("break_host", NoticeKind.FAILED)])
-def test_what_google_does_by_itself_is_told_once_with_its_intent(desk: GceDesk, deed: str, kind: NoticeKind) -> None:
-    backend, order = desk.backend(), desk.order(1)
-    (one,) = backend.launch(order)
-    desk.clock.advance(60.0)
-    getattr(desk.gce, deed)(one.id)
-
-    assert [(n.kind, n.instance, n.intent) for n in backend.events()] == [(kind, one.id, order.intent)]
-    assert list(backend.events()) == []
-    desk.clock.advance(3600.0)
-    assert list(backend.events()) == []
-
-
-def test_other_farms_news_and_old_news_are_not_ours(desk: GceDesk) -> None:
-    theirs = GceDesk(desk.gce, desk.clock, farm="farm-b")
-    (other,) = theirs.backend().launch(theirs.order(1))
-    (old,) = desk.backend().launch(desk.order(1))
-    desk.gce.preempt(other.id)
-    desk.gce.preempt(old.id)
-    desk.clock.advance(3600.0)
-    backend = desk.backend()
-
-    assert list(backend.events()) == []
-    assert [n.instance for n in theirs.backend().events()] == []
-
-
-def test_an_instance_in_a_zone_that_the_pool_has_left_is_still_ours(desk: GceDesk) -> None:
-    (one,) = desk.backend().launch(desk.order(1))
-    moved = desk.backend(zones=["us-west1-a"])
-
-    assert [i.id for i in moved.list()] == [one.id]
-    desk.gce.preempt(one.id)
-    assert [n.instance for n in moved.events()] == [one.id]
-
-
-def test_an_instance_that_has_stopped_is_deleted_since_its_disk_costs(desk: GceDesk) -> None:
-    backend = desk.backend()
-    (one,) = backend.launch(desk.order(1))
-    desk.gce.power_off(one.id)
-
-    assert [(i.id, i.state) for i in backend.list()] == [(one.id, InstanceState.STOPPING)]
-    assert list(backend.list()) == []
-
-
-def test_one_that_cannot_be_ended_does_not_save_the_others(desk: GceDesk) -> None:
-    backend = desk.backend()
-    started = [i.id for i in backend.launch(desk.order())]
-    desk.gce.fail("delete", 403, "rateLimitExceeded")
-    with pytest.raises(Unavailable):
-        backend.terminate(started)
-
-    assert [i.id for i in backend.list()] == started[:1]
-    backend.terminate(["nonsense", "us-east1-b/never-was", *started])
-    assert list(backend.list()) == []
 
 
 def test_nobody_listening_is_a_plain_failure(desk: GceDesk) -> None:

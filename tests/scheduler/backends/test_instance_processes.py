@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,18 +10,12 @@ from ec2_pools import Ec2Desk
 from fake_ec2 import FakeEc2, state
 from gce_pools import GceDesk
 from instance_processes import InstanceProcesses
+from waiting import until
 
 pytestmark = pytest.mark.gce_client
 
 SCRIPT = '#!/bin/sh\necho "here is $OUTFIELD_INSTANCE"\nsleep 600 &\nwait\n'
 SHORT = "#!/bin/sh\necho done\n"
-
-
-def until(true: Callable[[], bool]) -> None:
-    ends = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < ends, "it took too long"
-        time.sleep(0.02)
 
 
 def is_there(pid: int) -> bool:

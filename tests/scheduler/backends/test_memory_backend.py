@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from backend_suite import BackendSuite, Rig
+from backend_rig import Rig
+from backend_suite import BackendSuite
 from memory_cloud import MemoryBackend, MemoryCloud, lose_answer_at, peace
 
 from scheduler.backends.base import LaunchOrder

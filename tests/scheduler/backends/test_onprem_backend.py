@@ -6,7 +6,6 @@ import errno
 import json
 import os
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -14,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from backend_suite import BackendSuite, Rig
+from backend_rig import Rig
+from backend_suite import BackendSuite
 from sleepy_machines import SleepyNetwork
+from waiting import pause, until
 
 from scheduler.backends.base import BackendError, InstanceState, LaunchOrder, NoticeKind, StockOut
 from scheduler.backends.onprem import OnpremBackend, make_backend
@@ -60,18 +61,6 @@ def make(network: SleepyNetwork, clock: ManualClock, tmp_path: Path) -> Make:
     return backend
 
 
-def pause() -> None:
-    threading.Event().wait(0.02)
-
-
-def until(look: Callable[[], object]) -> None:
-    for _round in range(200):
-        if look():
-            return
-        pause()
-    pytest.fail("nothing came of it")
-
-
 def order(intent: str = "one", count: int = 1) -> LaunchOrder:
     return LaunchOrder(intent, count, "", 3600.0)
 
@@ -100,7 +89,7 @@ class TestOnprem(BackendSuite):
         return Rig(
             make(),
             reborn=make,
-            wait=pause,
+            wait=lambda: pause(0.02),
             count_max=COUNT,
             other_farm=lambda: make("other.json"),
             leave_room_for=leave_room_for,

@@ -4,33 +4,29 @@ from __future__ import annotations
 
 import signal
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import grpc
 import psutil
 import pytest
-from backend_suite import BackendSuite, Rig
-from opencue_proto import report_pb2, report_pb2_grpc, rqd_pb2
+from backend_rig import Rig
+from backend_suite import BackendSuite
+from opencue_proto import rqd_pb2
 from rqd_host import RqdHost, free_port
+from waiting import pause, until
 
 from scheduler.backends.base import Instance, LaunchOrder, NoticeKind, StockOut
 from scheduler.backends.opencue import OpencueBackend, make_backend
-from scheduler.backends.opencue.backend import NIMBY_KILL
-from scheduler.backends.opencue.reports import End, Receiver, receiver_at
-from scheduler.backends.opencue.rqd import HostView, Launched, Rqd, Running
-from scheduler.clock import ManualClock
+from scheduler.backends.opencue.reports import receiver_at
+from scheduler.backends.opencue.rqd import HostView, Launched, Rqd
 from scheduler.errors import Unavailable
 from scheduler.settings import OpencuePool
 
 pytestmark = pytest.mark.processes
 CORES = 3
 SLEEP = "exec sleep 600"
-
-Found = TypeVar("Found")
 
 
 @pytest.fixture(scope="module")
@@ -70,18 +66,6 @@ def backend(settings: OpencuePool) -> Iterator[OpencueBackend]:
     yield made
     made.terminate([each.id for each in made.list()])
     until(lambda: not made.list())
-
-
-def pause() -> None:
-    threading.Event().wait(0.1)
-
-
-def until(look: Callable[[], Found], within_s: float = 60.0) -> Found:
-    deadline = time.monotonic() + within_s
-    while not (found := look()):
-        assert time.monotonic() < deadline, "nothing came of it"
-        pause()
-    return found
 
 
 def workers_on(hosts: list[RqdHost]) -> list[int]:
@@ -264,80 +248,6 @@ def test_what_rqd_refuses_goes_to_another_host(backend: OpencueBackend, monkeypa
     assert len(backend.launch(LaunchOrder("packed", 2 * CORES + 1, SLEEP, 600.0))) == 2 * CORES
     (told,) = [each for each in backend.events() if each.kind is NoticeKind.STOCK_OUT]
     assert "insufficient idle cores" in told.message
-
-
-# ---- Hosts that fall silent, without a host --------------------------------------------------------------------------
-
-
-class TwoHosts:
-    """What two hosts say, in the place of `Rqd`."""
-
-    def __init__(self) -> None:
-        labels = {"outfield-farm": "f", "outfield-pool": "p", "outfield-intent": "i"}
-        frame = Running("frame", labels)
-        self.views = {
-            "a": HostView("a", 0, 0, 0, True, (frame,)),
-            "b": HostView("b", 0, 0, 0, True, ()),
-        }
-        self.silent: set[str] = set()
-
-    def look_at_all(self, hosts: Sequence[str]) -> list[HostView]:
-        return [self.views[host] for host in hosts if host not in self.silent]
-
-
-@pytest.fixture
-def two(monkeypatch: pytest.MonkeyPatch) -> tuple[OpencueBackend, TwoHosts, Receiver, ManualClock]:
-    receiver, clock, hosts = Receiver(), ManualClock(), TwoHosts()
-    settings = OpencuePool(hosts=("a", "b"), listen="127.0.0.1:1", lost_s=120)
-    made = OpencueBackend("p", settings, "f", receiver=receiver, clock=clock)
-    monkeypatch.setattr(made, "_rqd", hosts)
-    return made, hosts, receiver, clock
-
-
-Two = tuple[OpencueBackend, TwoHosts, Receiver, ManualClock]
-
-
-def test_a_silent_hosts_workers_are_kept_for_a_while(two: Two) -> None:
-    backend, hosts, _receiver, clock = two
-    assert [each.id for each in backend.list()] == ["a/frame"]
-    hosts.silent = {"a"}
-    clock.advance(100)
-    assert [each.id for each in backend.list()] == ["a/frame"]
-    clock.advance(30)
-
-    (told,) = backend.events()
-    assert (told.kind, told.instance) == (NoticeKind.FAILED, "a/frame")
-    assert "has not said how it ended" in told.message
-    assert backend.list() == []
-
-
-def test_a_machine_whose_owner_came_back_is_taken_back(two: Two) -> None:
-    backend, hosts, receiver, _clock = two
-    backend.list()
-    receiver._ends["frame"] = End(NIMBY_KILL, 0)
-    assert backend.events() == []  # a report alone proves nothing: the host still lists the frame
-    hosts.views["a"] = HostView("a", 0, 0, 0, True, ())
-    assert backend.list() == []
-    (told,) = backend.events()
-
-    assert (told.kind, told.intent) == (NoticeKind.PREEMPTED, "i")
-
-
-def test_a_receiver_remembers_a_bounded_number_of_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scheduler.backends.opencue.reports.ENDS_MAX", 3)
-    address = f"127.0.0.1:{free_port()}"
-    receiver = receiver_at(address)
-    with grpc.insecure_channel(address) as channel:
-        stub = report_pb2_grpc.RqdReportInterfaceStub(channel)
-        for number in range(5):
-            info = report_pb2.RunningFrameInfo(frame_id=str(number))
-            report = report_pb2.FrameCompleteReport(frame=info, exit_status=number)
-            stub.ReportRunningFrameCompletion(
-                report_pb2.RqdReportRunningFrameCompletionRequest(frame_complete_report=report), timeout=10
-            )
-
-    assert [receiver.end_of(str(number)) for number in range(5)] == [None, None, End(2, 0), End(3, 0), End(4, 0)]
-    assert receiver_at(address) is receiver
 
 
 def test_a_port_that_is_taken_is_said_to_be_so(listen: str, hosts: list[RqdHost]) -> None:

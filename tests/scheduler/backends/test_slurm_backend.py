@@ -5,16 +5,16 @@ from __future__ import annotations
 import itertools
 import os
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
-from backend_suite import BackendSuite, Rig
+from backend_rig import Rig
+from backend_suite import BackendSuite
 from slurm_cluster import SlurmCluster
+from waiting import pause, until
 
 from scheduler.backends.base import BackendError, Instance, InstanceState, LaunchOrder, Notice, NoticeKind, Unknown
 from scheduler.backends.slurm import SlurmBackend, make_backend
@@ -25,7 +25,6 @@ from scheduler.settings import SlurmPool
 pytestmark = pytest.mark.processes
 NODES = 4
 
-Found = TypeVar("Found")
 
 LISTENER = """\
 import pathlib, signal, sys, time
@@ -66,18 +65,6 @@ def backend(settings: SlurmPool) -> Iterator[SlurmBackend]:
     yield made
     alive = [each.id for each in made.list() if each.state is not InstanceState.GONE]
     made.terminate(alive)
-
-
-def pause() -> None:
-    threading.Event().wait(0.1)
-
-
-def until(look: Callable[[], Found], within_s: float = 60.0) -> Found:
-    deadline = time.monotonic() + within_s
-    while not (found := look()):
-        assert time.monotonic() < deadline, "nothing came of it"
-        pause()
-    return found
 
 
 class TestSlurm(BackendSuite):

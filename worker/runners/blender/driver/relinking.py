@@ -99,17 +99,12 @@ def _path_holders() -> Iterator[tuple[Any, str, Any]]:
     """Everything with a path that a render reads: what holds it, the attribute, and the library it lies in."""
     yield from _blocks(bpy.data)
     for tree in (*bpy.data.node_groups, *_trees_of_owners()):
-        for node in tree.nodes:
-            if node.type in ("TEX_IES", "SCRIPT") and getattr(node, "mode", "") == "EXTERNAL":
-                yield node, "filepath", tree.library
+        yield from _paths_of_nodes(tree)
     for thing in bpy.data.objects:
         for modifier in thing.modifiers:
             yield from _paths_of_modifier(modifier, thing)
     for scene in bpy.data.scenes:
-        for strip in _strips(scene.sequence_editor):
-            for name in ("filepath", "directory"):
-                if hasattr(strip, name):
-                    yield strip, name, scene.library
+        yield from _paths_of_strips(scene)
 
 
 def _blocks(data: Any) -> Iterator[tuple[Any, str, Any]]:
@@ -118,6 +113,19 @@ def _blocks(data: Any) -> Iterator[tuple[Any, str, Any]]:
             packed = getattr(block, "packed_file", None) or len(getattr(block, "packed_files", ())) > 0
             if not packed and getattr(block, "filepath", "") not in ("", "<builtin>"):
                 yield block, "filepath", block.library
+
+
+def _paths_of_nodes(tree: Any) -> Iterator[tuple[Any, str, Any]]:
+    for node in tree.nodes:
+        if node.type in ("TEX_IES", "SCRIPT") and getattr(node, "mode", "") == "EXTERNAL":
+            yield node, "filepath", tree.library
+
+
+def _paths_of_strips(scene: Any) -> Iterator[tuple[Any, str, Any]]:
+    for strip in _strips(scene.sequence_editor):
+        for name in ("filepath", "directory"):
+            if hasattr(strip, name):
+                yield strip, name, scene.library
 
 
 def _strips(editor: Any) -> Any:
