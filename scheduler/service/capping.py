@@ -9,6 +9,7 @@ would carry it over its cap are stopped: their tasks go back to the queue, and n
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -47,6 +48,9 @@ from scheduler.store.writer import Transaction
 
 STOPPED = "the job's cost cap of {cap:.2f} USD is reached"
 
+LOAD_MAX = 0.05
+"""Part of the time that counting may take."""
+
 log = structlog.get_logger()
 
 
@@ -77,6 +81,7 @@ class Capper:
         self._forecaster, self._estimator = forecaster, estimator
         self._slots: dict[str, int] = {}
         self._rates: Mapping[str, float] = {}
+        self._not_before_s = -math.inf
 
     @property
     def ahead_s(self) -> float:
@@ -84,12 +89,19 @@ class Capper:
         return max(AHEAD_S, AHEAD_TICKS * self._farm.settings.farm.tick_s)
 
     async def run(self) -> None:
-        """One count; called at every tick. Without a job that has a cap it costs one look into an empty index."""
-        purses, tariff = self._farm.live.purses, self.tariff()
-        if not tariff.costly:
+        """One count; called at every tick. Without a job that has a cap it costs one look into an empty index.
+
+        Where jobs with very many tasks make it slow, ticks are left out, never more than half of `ahead_s`: purses are
+        not filled meanwhile.
+        """
+        purses, tariff, clock = self._farm.live.purses, self.tariff(), self._farm.clock
+        if not tariff.costly or clock.monotonic() < self._not_before_s:
             return
         purses.begin()
+        began_s = clock.monotonic()
         capped, used = await asyncio.to_thread(self._read, tariff)
+        took_s = clock.monotonic() - began_s
+        self._not_before_s = began_s + min(took_s / LOAD_MAX, self.ahead_s / 2)
         self._rates = used.usd_per_s
         tariff = self.tariff()
         bills = self._bills(capped, used)
@@ -163,7 +175,7 @@ class Capper:
             capped = load_capped(session)
             if not capped:
                 return [], CappedUsage()
-            return capped, load_capped_usage(session, [one.job for one in capped], prices, live)
+            return capped, load_capped_usage(session, capped, prices, live, tariff.sites)
 
     def _bills(self, capped: Iterable[CappedJob], used: CappedUsage) -> dict[int, Bill]:
         now_s, running = self._farm.now_s(), dict[int, list[OpenAttempt]]()

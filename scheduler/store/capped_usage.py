@@ -11,9 +11,9 @@ from sqlalchemy import and_, func, or_, text
 from sqlmodel import Session, col, select
 
 from scheduler.domain.costs import HOUR_S
-from scheduler.domain.states import AttemptStatus, TaskStatus
+from scheduler.domain.states import AttemptStatus, JobStatus, TaskStatus
 from scheduler.store.site_usage import load_site_usage
-from scheduler.store.tables import Attempt, Task, Worker
+from scheduler.store.tables import Attempt, Job, Task, Worker
 from scheduler.store.usage import own_prices
 
 # The partial index `job_capped` holds the few jobs that have a cap.
@@ -21,6 +21,9 @@ _CAPPED = text(
     "SELECT id, cost_cap_usd, timeout_s FROM job WHERE cost_cap_usd IS NOT NULL"
     " AND status IN ('QUEUED', 'RUNNING', 'PAUSED') ORDER BY id"
 )
+
+
+UNENDED = (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.PAUSED)
 
 
 class CappedJob(NamedTuple):
@@ -59,10 +62,16 @@ def load_capped(session: Session) -> list[CappedJob]:
 
 
 def load_capped_usage(
-    session: Session, jobs: Collection[int], prices: Mapping[str, float], live: Collection[str]
+    session: Session,
+    capped: Sequence[CappedJob],
+    prices: Mapping[str, float],
+    live: Collection[str],
+    sites: Collection[str] = (),
 ) -> CappedUsage:
-    """What these jobs have cost in the pools of `prices` (US dollars an hour of one worker; a machine that the farm has
-    launched has its own). `live` are workers that are here, whose rates are told too."""
+    """What the jobs with a cap have cost in the pools of `prices` (US dollars an hour of one worker; a machine that the
+    farm has launched has its own). `live` are workers that are here, whose rates are told too; `sites` are those of the
+    pools that are other farms."""
+    mine = and_(col(Job.cost_cap_usd).is_not(None), col(Job.status).in_(UNENDED))
     here = col(Attempt.worker).in_(select(Worker.id).where(col(Worker.pool).in_(list(prices))))
     lost = and_(
         col(Attempt.status) == AttemptStatus.LOST,
@@ -74,7 +83,8 @@ def load_capped_usage(
     settled: Any = (
         sqlalchemy.select(col(Task.job_id), col(Attempt.worker), func.sum(seconds))
         .join(Task, col(Task.id) == col(Attempt.task_id))
-        .where(col(Task.job_id).in_(list(jobs)), col(Attempt.status) != AttemptStatus.LEASED, here)
+        .join(Job, col(Job.id) == col(Task.job_id))
+        .where(mine, col(Attempt.status) != AttemptStatus.LEASED, here)
         .group_by(col(Task.job_id), col(Attempt.worker))
     )
     opened: Any = (
@@ -83,19 +93,20 @@ def load_capped_usage(
             *(col(Attempt.status), col(Attempt.leased_at), seconds),
         )
         .join(Task, col(Task.id) == col(Attempt.task_id))
-        .where(col(Task.job_id).in_(list(jobs)), or_(col(Attempt.status) == AttemptStatus.LEASED, lost), here)
+        .join(Job, col(Job.id) == col(Task.job_id))
+        .where(mine, or_(col(Attempt.status) == AttemptStatus.LEASED, lost), here)
     )
     spent: list[Any] = list(session.exec(settled).all())
     running: list[Any] = list(session.exec(opened).all())
     rates = _rates(session, {*live, *(row[1] for row in spent), *(row[4] for row in running)}, prices)
-    usd = dict.fromkeys(jobs, 0.0)
+    usd = dict.fromkeys((one.job for one in capped), 0.0)
     for job, worker, took_s in spent:
-        usd[job] += max(0.0, float(took_s or 0.0)) * rates.get(worker, 0.0)
-    for job in jobs:
-        far = load_site_usage(session, since_s=0.0, job=job, pools=list(prices), by="project")
-        usd[job] += sum(one.seconds / HOUR_S * prices.get(one.pool, 0.0) for one in far)
+        usd[job] = usd.get(job, 0.0) + max(0.0, float(took_s or 0.0)) * rates.get(worker, 0.0)
+    for far in load_site_usage(session, since_s=0.0, job=None, pools=sites, by="job") if sites else ():
+        if int(far.group) in usd:
+            usd[int(far.group)] += far.seconds / HOUR_S * prices.get(far.pool, 0.0)
     rows = [_open(row) for row in running]
-    return CappedUsage(usd, rows, rates)
+    return CappedUsage(usd, [row for row in rows if row.job in usd], rates)
 
 
 def _open(row: Any) -> OpenRow:

@@ -37,6 +37,7 @@ ALL_FLAGS = Flags(
     shot="sh010",
     pools=["onprem"],
     cloud="never",
+    cost_cap_usd=2.5,
     after=["00003"],
     tags=["linux"],
     max_attempts=5,
@@ -57,6 +58,8 @@ def test_every_flag_becomes_a_field_that_the_api_knows() -> None:
     assert payload.split is not None
     assert (payload.split.tiles, payload.split.samples) == ((4, 2), 3)
     assert payload.settings == {"width": 64, "depth": "float"}
+    assert payload.cost_cap_usd == 2.5
+    assert body_of(Flags(name="x", cost_cap_usd=0.0), None, CWD)["cost_cap_usd"] == 0.0
     assert (payload.tracking.project, payload.tracking.shot) == ("Alpha", "sh010")
     assert payload.requires.tags == ["linux"]
     assert payload.depends_on == ["00003"]

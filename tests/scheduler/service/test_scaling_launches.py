@@ -85,3 +85,19 @@ def test_any_machine_that_is_offered_may_come() -> None:
     found = smallest(POOL, offers)
 
     assert (found.vcpus, found.memory_gib, found.gpus) == (64, 192.0, 0)
+
+
+def test_nothing_is_launched_for_work_that_its_cost_cap_closes_to_the_pool(farm: RentedFarm) -> None:
+    farm.submit(renderer="null", frames="1-9", cost_cap_usd=0.0)
+    decide(farm)
+    decide(farm)
+
+    assert farm.boxes() == []
+
+
+def test_no_more_is_launched_than_the_cost_cap_pays_for(farm: RentedFarm) -> None:
+    farm.submit(renderer="null", frames="1-9", cost_cap_usd=2.5, timeout_s=3600.0)  # a task may cost 1 USD
+    decide(farm)
+    decide(farm)
+
+    assert len(farm.boxes()) == 2
