@@ -26,6 +26,7 @@ MODE: Final = 0o100644 << 16
 UNIX: Final = 3
 SKIPPED: Final = frozenset({"__pycache__", ".DS_Store"})
 VERSION: Final = re.compile(r"""^(?:version|__version__) = ["']([^"']+)["']$""", re.MULTILINE)
+PACKAGE_VERSION: Final = re.compile(r'"OUTFIELD_ADDON_VERSION": "([^"]+)"')
 MODULE_FILE_VERSION: Final = re.compile(r"^\+ (?:\S+:\S+ )*outfield (\S+) ", re.MULTILINE)
 
 
@@ -33,7 +34,8 @@ MODULE_FILE_VERSION: Final = re.compile(r"^\+ (?:\S+:\S+ )*outfield (\S+) ", re.
 class Addon:
     """An add-on: its program, where its sources and the core lie in the zip, and the file that tells its version.
 
-    `beside`: files that lie beside the folder `top` in the zip, not in it.
+    `beside`: files that lie beside the folder `top` in the zip, not in it. `has_qt`: it has the panel that is drawn
+    with Qt, which lies beside the core.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Addon:
     core: str
     versioned: str
     beside: frozenset[str] = frozenset()
+    has_qt: bool = False
 
     @property
     def file_name(self) -> str:
@@ -60,6 +63,23 @@ ADDONS: Final = {
             core="outfield/scripts/outfield/outfield_core",
             versioned="outfield.mod",
             beside=frozenset({"outfield.mod"}),  # Maya looks for it in its `modules` folder itself
+        ),
+        Addon(
+            name="houdini",
+            title="Houdini",
+            top="outfield",
+            core="outfield/scripts/python/outfield/outfield_core",
+            versioned="outfield.json",
+            beside=frozenset({"outfield.json"}),  # Houdini looks for it in its `packages` folder itself
+            has_qt=True,
+        ),
+        Addon(
+            name="nuke",
+            title="Nuke",
+            top="outfield_nuke",
+            core="outfield_nuke/outfield/outfield_core",
+            versioned="menu.py",
+            has_qt=True,
         ),
     )
 }
@@ -98,6 +118,8 @@ def build(name: str) -> BuiltAddon:
         for place, path in _members(root / name, addon.top)
     }
     members.update(_members(root / "shared" / "outfield_core", addon.core))
+    if addon.has_qt:
+        members.update(_members(root / "shared" / "outfield_qt", f"{addon.core.removesuffix('core')}qt"))
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for place in sorted(members):
             entry = zipfile.ZipInfo(place, TIME)
@@ -131,7 +153,7 @@ def _members(folder: Path, top: str) -> Iterator[tuple[str, Path]]:
 
 def _check_version(path: Path) -> None:
     text = path.read_text()
-    found = {*VERSION.findall(text), *MODULE_FILE_VERSION.findall(text)}
+    found = {version for form in (VERSION, MODULE_FILE_VERSION, PACKAGE_VERSION) for version in form.findall(text)}
     if found != {__version__}:
         said = ", ".join(sorted(found)) or "no version"
         raise OutfieldError(

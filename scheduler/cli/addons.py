@@ -12,7 +12,7 @@ from scheduler.cli.session import Cli
 
 def build(
     cli: Cli,
-    name: Annotated[str, typer.Argument(metavar="PROGRAM", help="blender or maya")],
+    name: Annotated[str, typer.Argument(metavar="PROGRAM", help="blender, houdini, maya or nuke")],
     to: Annotated[Path | None, typer.Option(metavar="DIR", help="folder to write to  [the current one]")] = None,
 ) -> None:
     """Build the add-on for a program and print the path of its zip."""

@@ -34,6 +34,12 @@ def copied(tmp_path, monkeypatch):
         ("blender", {"outfield/__init__.py", "outfield/LICENSE", "outfield/outfield_core/spool.py"}),
         ("maya", {"outfield.mod", "outfield/LICENSE", "outfield/plug-ins/outfield_maya.py",
                   "outfield/scripts/userSetup.py", "outfield/scripts/outfield/outfield_core/spool.py"}),
+        ("houdini", {"outfield.json", "outfield/LICENSE", "outfield/toolbar/outfield.shelf",
+                     "outfield/python_panels/outfield.pypanel", "outfield/scripts/python/outfield/__init__.py",
+                     "outfield/scripts/python/outfield/outfield_core/spool.py",
+                     "outfield/scripts/python/outfield/outfield_qt/panel.py"}),
+        ("nuke", {"outfield_nuke/menu.py", "outfield_nuke/LICENSE", "outfield_nuke/outfield/__init__.py",
+                  "outfield_nuke/outfield/outfield_core/spool.py", "outfield_nuke/outfield/outfield_qt/panel.py"}),
     ],
 )  # fmt: skip
 def test_the_same_bytes_whenever_and_wherever(copied, name, members, monkeypatch):
@@ -67,9 +73,18 @@ def test_one_line_of_another_version_is_refused(copied):
         packing.build("maya")
 
 
+@pytest.mark.parametrize(("program", "file"), [("houdini", "outfield.json"), ("nuke", "menu.py")])
+def test_a_file_of_another_version_is_refused(copied, program, file):
+    versioned = copied / program / file
+    versioned.write_text(versioned.read_text().replace(f'"{__version__}"', '"9.9.9"'))
+
+    with pytest.raises(OutfieldError, match="9\\.9\\.9"):
+        packing.build(program)
+
+
 def test_what_is_not_there_is_told():
-    with pytest.raises(NotFound, match="houdini"):
-        packing.build("houdini")
+    with pytest.raises(NotFound, match="cinema4d"):
+        packing.build("cinema4d")
 
 
 def test_both_versions_of_the_blender_add_on_are_the_packages():

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Dict, Tuple
+
 FRAMES = (
     ("SCENE", "Scene", "The scene's own range and step"),
     ("RANGE", "Range", "A range as on the farm, e.g. 1-100x2,150"),
@@ -23,3 +25,19 @@ CLOUDS = (
     ("prefer", "Rather leave the studio", "Keep the studio's machines for others, where the rules allow it"),
     ("never", "Stays here", "Never leaves the studio"),
 )
+
+LABELS = {
+    "scene_frames": "Scene's frames",
+    "farm_output": "Keep on the farm",
+    "missing_only": "Missing only",
+    "whole_frames": "Whole frames",
+}
+"""What the button of a fix says that only changes a wish."""
+
+FIXES: Dict[str, Tuple[str, Any]] = {
+    "scene_frames": ("frames_mode", "SCENE"),
+    "farm_output": ("output_mode", "FARM"),
+    "missing_only": ("frames_mode", "MISSING"),
+    "whole_frames": ("split_mode", "FRAMES"),
+}
+"""Which wish, and to what."""

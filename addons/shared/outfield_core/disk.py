@@ -26,10 +26,10 @@ def user_folder(environment: Dict[str, str], platform: str = sys.platform) -> st
 
 
 def write_json(path: str, content: Dict[str, Any]) -> None:
-    """Write a file whole or not at all, and wait until it is on the disk."""
+    """Write a file whole or not at all, for nobody but the user, and wait until it is on the disk."""
     part = path + ".part"
     try:
-        with open(part, "w", encoding="utf-8", errors="surrogateescape") as file:
+        with open(part, "w", encoding="utf-8", errors="surrogateescape", opener=_own) as file:
             json.dump(content, file)
             file.flush()
             os.fsync(file.fileno())
@@ -37,6 +37,10 @@ def write_json(path: str, content: Dict[str, Any]) -> None:
     except OSError:
         unlink(part)
         raise
+
+
+def _own(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def read_json(path: str) -> Dict[str, Any]:

@@ -11,6 +11,7 @@ import re
 from typing import Callable, Dict, Iterable, List, Tuple
 
 from .errors import Cancelled
+from .outputs import HASHES
 
 DIGITS = re.compile(r"\d+")
 TILE_MARK = re.compile(r"<UDIM>|<UVTILE>|%\(UDIM\)d", re.IGNORECASE)
@@ -43,6 +44,14 @@ class Found:
     def total_bytes(self) -> int:
         """All files together."""
         return sum(self.files.values())
+
+
+def of_set(named: str, kind: str) -> Tuple[str, str]:
+    """The kind of need that a name with marks is (`<UDIM>`, ####), and the name as the disk is asked for it. PURE."""
+    if TILE_MARK.search(named):
+        return "udim", named
+    folder, name = os.path.split(named)
+    return ("sequence", os.path.join(folder, HASHES.sub("1", name))) if "#" in name else (kind, named)
 
 
 def find_files(needs: Iterable[Need], cancelled: Callable[[], bool] = lambda: False) -> Found:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Dict, Iterator, Optional, Tuple
 
 from .costs import cost_lines
+from .errors import FarmError
 from .following import FarmView, JobView
 from .texts import tr
 
@@ -42,6 +43,15 @@ def job_words(job: JobView) -> str:
     status = tr(STATUS_WORDS.get(job.status, STATUS_WORDS["QUEUED"]))
     text = tr("{status}, {done} of {total}", status=status, done=job.done, total=job.total)
     return text + (", " + tr("{count} failed", count=job.failed) if job.failed else "")
+
+
+def farm_words(view: FarmView, trouble: Optional[FarmError]) -> str:
+    """Where it goes, and whether that is reachable."""
+    if view.is_live:
+        return tr("Farm {farm}, workers: {count}", farm=view.name, count=workers_there(view))
+    if trouble is None:
+        return tr("Asking the farm")
+    return tr("The farm is away") if trouble.code == "unreachable" else tr("No connection")
 
 
 def workers_there(view: FarmView) -> int:

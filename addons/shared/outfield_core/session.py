@@ -43,7 +43,7 @@ class Session:
 
     def __init__(self, host: Host) -> None:
         self.host = host
-        self.folder = user_folder(dict(os.environ))
+        self.folder = self.own_folder()
         self.spool = Spool(self.folder)
         self.cache = HashCache(os.path.join(self.folder, "hashes.json"))
         self.sender = Sender(self.spool, self.cache, self.client)
@@ -66,6 +66,11 @@ class Session:
         self._sending = self._opened = False
         self._ticks: Optional[Ticks] = None
         self._shown: Any = None
+
+    @staticmethod
+    def own_folder() -> str:
+        """Where this user's spool is."""
+        return user_folder(dict(os.environ))
 
     # ---- The farm ----------------------------------------------------------------------------------------------------
 

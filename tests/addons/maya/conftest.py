@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
-from contextlib import contextmanager
-
 import pytest
-from fake_farm import INFO, TOKEN, fake_farm
+from addon_farms import artist, farm_with, unpacked
 from fake_maya import part, running_maya, until
 
-from scheduler.addons.packing import build
 from scheduler.api.farm import renderer_view
 
 
@@ -18,9 +13,7 @@ from scheduler.api.farm import renderer_view
 def maya_module(tmp_path_factory):
     """The zip, unpacked as an artist does it."""
     folder = tmp_path_factory.mktemp("modules")
-    with zipfile.ZipFile(io.BytesIO(build("maya").content)) as archive:
-        archive.extractall(folder)
-    return folder / "outfield"
+    return unpacked("maya", folder) / "outfield"
 
 
 @pytest.fixture
@@ -35,10 +28,7 @@ def project(tmp_path):
 @pytest.fixture
 def maya(maya_module, project, tmp_path, monkeypatch):
     """A Maya with an open, saved scene, of an artist whose farm is away."""
-    monkeypatch.setenv("OUTFIELD_SPOOL", str(tmp_path / "spool"))
-    monkeypatch.setenv("OUTFIELD_SERVER", "http://127.0.0.1:9")
-    monkeypatch.setenv("OUTFIELD_TOKEN", TOKEN)
-    monkeypatch.setenv("OUTFIELD_LANGUAGE", "en")
+    artist(monkeypatch, tmp_path / "spool")
     with running_maya(maya_module, project) as running:
         path = project / "scenes" / "shot.ma"
         path.write_text("//Maya ASCII 2024 scene\n")
@@ -49,7 +39,7 @@ def maya(maya_module, project, tmp_path, monkeypatch):
 @pytest.fixture
 def farm(monkeypatch):
     """A farm with the renderers of this very version, which know no Maya."""
-    with _farm(monkeypatch, [renderer_view("kernel"), renderer_view("blender")]) as listening:
+    with farm_with(monkeypatch, renderer_view("kernel"), renderer_view("blender")) as listening:
         yield listening
 
 
@@ -63,17 +53,8 @@ def maya_farm(monkeypatch):
         "aa_samples": {"type": "integer", "minimum": 1},
         "denoise": {"type": "boolean"},
     }
-    with _farm(
-        monkeypatch, [{"name": "arnold", "endings": [".ma", ".mb"], "settings": {"properties": settings}}]
-    ) as listening:
-        yield listening
-
-
-@contextmanager
-def _farm(monkeypatch, renderers):
-    monkeypatch.setitem(INFO, "renderers", renderers)
-    with fake_farm() as listening:
-        monkeypatch.setenv("OUTFIELD_SERVER", listening.url)
+    renderer = {"name": "arnold", "endings": [".ma", ".mb"], "settings": {"properties": settings}}
+    with farm_with(monkeypatch, renderer) as listening:
         yield listening
 
 

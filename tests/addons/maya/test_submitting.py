@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 from pathlib import Path
 
 import pytest
+from addon_farms import golden, kept, stamp
 from fake_maya import part
 
 from scheduler.protocol.renderers import KernelSettings
@@ -18,22 +17,6 @@ GOLDEN = Path(__file__).parents[2] / "golden" / "maya"
 
 def submit(**wishes):
     return part("").submit(**wishes)
-
-
-def kept(tmp_path, project) -> list[dict]:
-    """What lies in the spool, with the folder of the test out of it."""
-    found = sorted((tmp_path / "spool" / "ready").glob("*/submission.json"))
-    texts = [path.read_text().replace(str(project), "PROJECT").replace(str(tmp_path), "FOLDER") for path in found]
-    return [{key: value for key, value in json.loads(text).items() if key not in ("key", "order")} for text in texts]
-
-
-def golden(name: str, content: object) -> None:
-    """The same as the file; `OUTFIELD_WRITE_GOLDEN=1` writes it instead."""
-    path = GOLDEN / f"{name}.json"
-    text = json.dumps(content, indent=1, sort_keys=True) + "\n"
-    if os.environ.get("OUTFIELD_WRITE_GOLDEN"):
-        path.write_text(text)
-    assert text == path.read_text()
 
 
 def production(maya, project) -> None:
@@ -68,23 +51,19 @@ def production(maya, project) -> None:
     scene.camera("left", renderable=True)
 
 
-def state(path: str) -> tuple[str, int]:
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest(), Path(path).stat().st_mtime_ns
-
-
 def test_the_payload_is_the_golden_one(maya, project, tmp_path):
     (project / "sourceimages").mkdir()
     (project / "sourceimages" / "wood.png").write_text("wood")
     maya.scene.file("wood", "sourceimages/wood.png")
-    before = state(maya.scene.path)
+    before = stamp(maya.scene.path)
     (made,) = submit(
         frames="1-10x3", priority=70, shot="sh010", project="Alpha", chunk=2, pool="onprem", preview_first=True,
         deadline="2026-12-01T18:00:00Z", overrides={"aa_samples": 5},
     )  # fmt: skip
 
-    golden("plain", kept(tmp_path, project))
+    golden(GOLDEN / "plain.json", kept(tmp_path / "spool", PROJECT=project, FOLDER=tmp_path))
     assert made.spooled and made.job_id is None and made.error.code == "unreachable"
-    assert state(maya.scene.path) == before
+    assert stamp(maya.scene.path) == before
     assert not maya.scene.modified
 
 
@@ -92,7 +71,7 @@ def test_layers_cameras_references_tiles_and_caches(maya, project, tmp_path):
     production(maya, project)
     made = submit(output_mode="FARM")
 
-    golden("production", kept(tmp_path, project))
+    golden(GOLDEN / "production.json", kept(tmp_path / "spool", PROJECT=project, FOLDER=tmp_path))
     assert [each.name for each in made] == [
         "shot masterLayer persp", "shot masterLayer left", "shot beauty persp", "shot beauty left",
     ]  # fmt: skip
@@ -171,16 +150,16 @@ def test_what_was_never_saved_is_exported_and_stays_unsaved(maya, project, tmp_p
     assert Path(written).name == "untitled.ma" and str(tmp_path / "spool") in written
     assert (maya.scene.path, maya.scene.modified) == ("", True)
     assert made.name == "untitled"
-    assert kept(tmp_path, project)[0]["origin"] == "PROJECT/scenes/untitled.ma"
+    assert kept(tmp_path / "spool", PROJECT=project)[0]["origin"] == "PROJECT/scenes/untitled.ma"
 
 
 def test_unsaved_changes_are_exported_and_the_file_stays(maya):
-    before = state(maya.scene.path)
+    before = stamp(maya.scene.path)
     maya.scene.modified = True
     submit()
 
     assert len(maya.scene.writes) == 1
-    assert maya.scene.modified and state(maya.scene.path) == before
+    assert maya.scene.modified and stamp(maya.scene.path) == before
 
 
 def test_what_was_opened_from_another_format_is_exported_as_a_scene(maya, project, tmp_path):
@@ -190,7 +169,7 @@ def test_what_was_opened_from_another_format_is_exported_as_a_scene(maya, projec
     submit()
 
     assert [Path(path).name for path in maya.scene.writes] == ["model.ma"]
-    assert kept(tmp_path, project)[0]["origin"] == "PROJECT/scenes/model.ma"
+    assert kept(tmp_path / "spool", PROJECT=project)[0]["origin"] == "PROJECT/scenes/model.ma"
 
 
 def test_batch_maya_exports_always_and_forgets_the_panels_wishes(maya):
@@ -267,7 +246,7 @@ def test_missing_files_stop_it_and_missing_frames_are_all_that_is_rendered(maya,
     for frame in (1, 2, 4):
         (images / f"shot.{frame:04d}.exr").write_text("there")
     submit(frames_mode="MISSING")
-    assert kept(tmp_path, project)[0]["body"]["frames"] == "3,5-10"
+    assert kept(tmp_path / "spool", PROJECT=project)[0]["body"]["frames"] == "3,5-10"
 
     maya.scene.file("gone", "sourceimages/gone.png")
     with pytest.raises(Exception, match=r"gone\.png is missing"):

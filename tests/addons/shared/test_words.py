@@ -24,6 +24,14 @@ from scheduler.protocol.submission import NewJob
 CORE = shared_core.FOLDER / "outfield_core"
 BLENDER = shared_core.FOLDER.parent / "blender"
 MAYA = shared_core.FOLDER.parent / "maya" / "scripts" / "outfield"
+SPEAKING = (
+    CORE,
+    shared_core.FOLDER / "outfield_qt",
+    BLENDER,
+    MAYA,
+    shared_core.FOLDER.parent / "houdini" / "scripts" / "python" / "outfield",
+    shared_core.FOLDER.parent / "nuke" / "outfield",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +46,7 @@ def english():
 def spoken() -> set[str]:
     """Every sentence that may be shown: what `tr` and findings are given, and the tables of words."""
     found: set[str] = set()
-    for path in (*CORE.glob("*.py"), *BLENDER.glob("*.py"), *MAYA.glob("*.py")):
+    for path in (path for folder in SPEAKING for path in folder.glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call):
                 name = getattr(node.func, "id", getattr(node.func, "attr", ""))
@@ -52,7 +60,10 @@ def spoken() -> set[str]:
     return {text for text in found if any(letter.isalpha() for letter in text.replace("{text}", ""))}
 
 
-SPEAKERS = {"tr": 0, "Finding": 2, "N_": 0, "_text": 1, "_number": 1, "_check": 1, "_choice": 1}
+SPEAKERS = {
+    "tr": 0, "Finding": 2, "Desk": 1, "_text": 1, "_number": 1, "_check": 1, "_choice": 1, "_text_row": 2,
+    "_number_row": 2, "_frame": 1,
+}  # fmt: skip
 """Calls, and which of their arguments is shown."""
 
 TABLES = {"LABELS", "STAGES", "STATUS_WORDS", "_KINDS", "_TROUBLES"}

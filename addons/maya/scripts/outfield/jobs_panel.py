@@ -4,19 +4,16 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Deque, List
+from typing import Any, Deque
 
 from maya import cmds
 
-from . import session, widgets
-from .outfield_core.client import quoted
+from . import widgets
 from .outfield_core.following import JobView
 from .outfield_core.hashing import shown
+from .outfield_core.orders import orders
 from .outfield_core.outlook import job_words
 from .outfield_core.texts import tr
-
-PRIORITY_STEP = 10
-
 
 _fetched: Deque[str] = deque(maxlen=4)
 
@@ -51,39 +48,8 @@ def _job(place: str, job: JobView, here: Any) -> None:
     widgets.picture(inner, job.preview)
     widgets.bar(inner, job.fraction)
     widgets.line(inner, job_words(job))
-    widgets.buttons(inner, [(tr(label), order) for label, order in orders(job, here)])
+    widgets.buttons(inner, [(tr(label), order) for label, order in orders(job, here, _browse)])
 
 
-LABELS = {
-    "open": "Fetch the frame",
-    "page": "Show the job in the browser",
-    "retry": "Try the failed tasks again",
-    "pause": "Hold",
-    "resume": "Let the job go on",
-    "sooner": "Sooner",
-    "cancel": "Cancel the job; frames that are there stay",
-}
-
-
-def orders(job: JobView, here: Any) -> List[Any]:
-    """What can be done about a job now: a label and a call for each."""
-    follower = here.follower
-    found: List[Any] = [(LABELS["page"], lambda: _page(job))]
-    if job.newest is not None:
-        found.append((LABELS["open"], lambda: follower.fetch_frame(job.id, int(job.newest or 0))))
-    if job.failed or job.status == "CANCELED":
-        found.append((LABELS["retry"], lambda: follower.retry(job.id)))
-    if not job.has_ended:
-        is_held = job.status == "PAUSED"
-        name, order = ("resume", follower.resume) if is_held else ("pause", follower.pause)
-        found.append((LABELS[name], lambda: order(job.id)))
-        higher = min(100, job.priority + PRIORITY_STEP)
-        found.append((LABELS["sooner"], lambda: follower.prioritise(job.id, higher)))
-        found.append((LABELS["cancel"], lambda: follower.cancel(job.id)))
-    return found
-
-
-def _page(job: JobView) -> None:
-    client = session.current().client()
-    if client is not None:
-        cmds.launch(webPage="{}/#/jobs/{}".format(client.server, quoted(job.id)))
+def _browse(url: str) -> None:
+    cmds.launch(webPage=url)

@@ -13,7 +13,7 @@ from maya import cmds
 from . import fixes, jobs_panel, presets_panel, session, settings, widgets, wishes_panel
 from .outfield_core.facts import Finding
 from .outfield_core.hashing import shown
-from .outfield_core.outlook import outlook, stage_words, workers_there
+from .outfield_core.outlook import farm_words, outlook, stage_words
 from .outfield_core.texts import tr
 
 PANEL = "OutfieldPanel"
@@ -97,14 +97,7 @@ def _status_state(here: Any) -> Any:
 
 
 def _status(place: str, here: Any) -> None:
-    view = here.follower.view
-    if view.is_live:
-        text = tr("Farm {farm}, workers: {count}", farm=view.name, count=workers_there(view))
-    elif here.trouble is not None:
-        away = here.trouble.code == "unreachable"
-        text = tr("The farm is away") if away else tr("No connection")
-    else:
-        text = tr("Asking the farm")
+    text = farm_words(here.follower.view, here.trouble)
     widgets.line(place, text)
     if here.trouble is not None and here.trouble.code != "unreachable":
         widgets.line(place, str(here.trouble))
