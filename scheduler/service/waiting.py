@@ -67,24 +67,29 @@ class Waiting:
 
 def reasons(waiting: Waiting, verdict: Route, stage: Stage) -> list[dict[str, Any]]:
     """A reason for every task that waits, with how many it holds for."""
-    ready = waiting.ready - waiting.delayed
+    left = waiting.ready + waiting.blocked
     if waiting.status in (JobStatus.FAILED, JobStatus.CANCELED):
-        left = waiting.ready + waiting.blocked
         return [{"reason": WAITS_ENDED.format(status=waiting.status.value), "tasks": left}] if left else []
-    found: list[dict[str, Any]] = []
     if waiting.away is not None:
-        left = waiting.ready + waiting.blocked
-        found += [{"reason": waiting.away, "tasks": left}] if left else []
-    elif waiting.blocked:
-        found.append({"reason": WAITS_FOR_PARTS, "tasks": waiting.blocked})
-    if waiting.delayed and waiting.away is None:
-        found.append({"reason": WAITS_DELAY.format(when=waiting.again_at), "tasks": waiting.delayed})
-    if ready > 0 and waiting.away is None:
-        found.append({"reason": ready_reason(waiting, verdict, stage), "tasks": ready})
+        found = [{"reason": waiting.away, "tasks": left}] if left else []
+    else:
+        found = _reasons_here(waiting, verdict, stage)
     found += [
         {"reason": WAITS_DISK.format(reason=reason), "tasks": 1, "task": task}
         for task, reason in waiting.undeliverable.items()
     ]
+    return found
+
+
+def _reasons_here(waiting: Waiting, verdict: Route, stage: Stage) -> list[dict[str, Any]]:
+    ready = waiting.ready - waiting.delayed
+    found: list[dict[str, Any]] = []
+    if waiting.blocked:
+        found.append({"reason": WAITS_FOR_PARTS, "tasks": waiting.blocked})
+    if waiting.delayed:
+        found.append({"reason": WAITS_DELAY.format(when=waiting.again_at), "tasks": waiting.delayed})
+    if ready > 0:
+        found.append({"reason": ready_reason(waiting, verdict, stage), "tasks": ready})
     return found
 
 
