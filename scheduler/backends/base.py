@@ -63,6 +63,17 @@ class InstanceState(StrEnum):
     """Ended for good; it costs nothing more."""
 
 
+class Sized(Protocol):
+    """Settings of a pool whose workers are all alike."""
+
+    vcpus: int
+    memory_gib: float
+    gpus: int
+    price_usd_per_hour: float
+    boot_s: float
+    billing_s: float
+
+
 @dataclass(frozen=True, slots=True)
 class Offer:
     """What one instance of a pool is and costs. A pool may have several; the first is the one that is preferred.
@@ -80,6 +91,20 @@ class Offer:
     billing_s: float = 1.0
     loss_per_hour: float = 0.0
     place: str = ""
+
+    @classmethod
+    def of(cls, size: Sized, machine: str, place: str = "") -> Offer:
+        """The one offer of a pool whose settings say themselves what a worker is and costs."""
+        return cls(
+            machine=machine,
+            vcpus=size.vcpus,
+            memory_gib=size.memory_gib,
+            gpus=size.gpus,
+            price_usd_per_hour=size.price_usd_per_hour,
+            boot_s=size.boot_s,
+            billing_s=size.billing_s,
+            place=place,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,18 +31,7 @@ class OnpremBackend:
         self._pending: list[Notice] = []
 
     def offers(self) -> Sequence[Offer]:
-        settings = self._settings
-        return [
-            Offer(
-                machine="workstation",
-                vcpus=settings.vcpus,
-                memory_gib=settings.memory_gib,
-                gpus=settings.gpus,
-                price_usd_per_hour=settings.price_usd_per_hour,
-                boot_s=settings.boot_s,
-                billing_s=settings.billing_s,
-            )
-        ]
+        return [Offer.of(self._settings, "workstation")]
 
     def plan(self, count: int) -> LaunchPlan:
         names = [machine.name for machine in self._settings.machines if self._may_be_used(machine)]

@@ -60,18 +60,7 @@ class OpencueBackend:
         self._pending: list[Notice] = []
 
     def offers(self) -> Sequence[Offer]:
-        settings = self._settings
-        return [
-            Offer(
-                machine="rqd",
-                vcpus=settings.vcpus,
-                memory_gib=settings.memory_gib,
-                gpus=settings.gpus,
-                price_usd_per_hour=settings.price_usd_per_hour,
-                boot_s=settings.boot_s,
-                billing_s=settings.billing_s,
-            )
-        ]
+        return [Offer.of(self._settings, "rqd")]
 
     def plan(self, count: int) -> LaunchPlan:
         settings = self._settings

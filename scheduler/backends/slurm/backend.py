@@ -42,19 +42,8 @@ class SlurmBackend:
         self._submitted: set[str] = set()
 
     def offers(self) -> Sequence[Offer]:
-        settings = self._settings
-        return [
-            Offer(
-                machine=settings.partition or "slurm",
-                vcpus=settings.vcpus,
-                memory_gib=settings.memory_gib,
-                gpus=settings.gpus,
-                price_usd_per_hour=settings.price_usd_per_hour,
-                boot_s=settings.boot_s,
-                billing_s=settings.billing_s,
-                place=settings.partition or "",
-            )
-        ]
+        partition = self._settings.partition or ""
+        return [Offer.of(self._settings, partition or "slurm", partition)]
 
     def plan(self, count: int) -> LaunchPlan:
         settings, count = self._settings, min(count, self._settings.array_max)
