@@ -44,7 +44,7 @@ from scheduler.service.submitting import Draft
 from scheduler.settings import SitePool
 from scheduler.store import hot
 from scheduler.store.capped_usage import CappedJob, CappedUsage, OpenRow, load_capped, load_capped_usage
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 STOPPED = "the job's cost cap of {cap:.2f} USD is reached"
 

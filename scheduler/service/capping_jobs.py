@@ -7,7 +7,7 @@ from scheduler.errors import Conflict
 from scheduler.service.farm import Farm
 from scheduler.service.ledger import Ledger
 from scheduler.service.viewing import find_job
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 
 async def cap_job(farm: Farm, job: int, usd: float | None, by: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from scheduler.domain.budgeting import EVERYBODY
+from scheduler.domain.cost_caps import SITE
 from scheduler.domain.forecasting import Forecast
 from scheduler.domain.ranking import Policy
 from scheduler.routing.departing import SiteOffer
@@ -52,9 +53,12 @@ class Circumstances:
     unbegun: frozenset[int] = frozenset()
     unaffordable: Mapping[int, Mapping[str, str]] = field(default_factory=dict[int, Mapping[str, str]])
 
-    def closed_sites(self, job: int, project: str) -> dict[str, str]:
-        """The sites that a job does not go to at present, with the reason: they did not take it, or money is spent."""
+    def closed_sites(self, job: int, project: str, *, capped: bool) -> dict[str, str]:
+        """The sites that a job does not go to at present, with the reason: they did not take it, or money is spent; a
+        `capped` one goes to none that has a price."""
         closed = dict(self.refused.get(job, {}))
+        if capped:
+            closed |= {pool.name: SITE for pool in self.pools if pool.is_site and pool.price_usd_per_hour > 0}
         spent = next((name for name in (EVERYBODY, project) if self._is_spent(name)), None)
         if spent is not None:
             words = SITE_COSTS.format(budget=spent)

@@ -158,7 +158,7 @@ class Explainer:
             note = self._farm.sites.sites.get(row.away)
             trouble = (note.faults.get(job) or note.troubles.get(job)) if note is not None else None
             return {"away": why_away(self._farm, handover, trouble, paused=row.status == JobStatus.PAUSED)}
-        refused = around.closed_sites(job, row.project)
+        refused = around.closed_sites(job, row.project, capped=row.cost_cap_usd is not None)
         started = row.status == JobStatus.RUNNING and job not in self._farm.sites.unbegun
         return {"not_away": not_away(self._farm, verdict.chosen, refused, started=started)}
 

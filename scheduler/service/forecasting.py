@@ -30,7 +30,7 @@ from scheduler.service.fleet import Fleet, Host, muster
 from scheduler.service.judging import Record, learned, open_jobs, record, settle
 from scheduler.service.learning import Estimator
 from scheduler.service.plan import PlannedStep
-from scheduler.service.queueing import Counts, QueueBuilder, QueueReader, Running, StepCount, ordered, requests
+from scheduler.service.queueing import Counts, QueueBuilder, QueueReader, Running, StepCount, alone, ordered, requests
 from scheduler.store.transaction import Transaction
 
 NONE_ENDED = "no estimate: the job has ended"
@@ -80,6 +80,8 @@ class _Moment:
     running: Sequence[Running]
     hosts: Sequence[Host]
     reserved: Reserved
+    homes: Mapping[str, tuple[str, float]] = field(default_factory=dict)
+    """Pool and slots of every worker that runs something, by the group that it would be alone."""
 
 
 class Forecaster:
@@ -152,7 +154,8 @@ class Forecaster:
             for worker in live.workers.values()
             if worker.status in TAKING and not worker.drain and not worker.blocked
         ]
-        return _Moment(now_s, live.plan.steps, running, hosts, live.plan.reserved)
+        homes = {alone(one.id): (one.pool, float(one.slots)) for one in live.workers.values() if one.leases}
+        return _Moment(now_s, live.plan.steps, running, hosts, live.plan.reserved, homes)
 
     def _read(self) -> Counts:
         with self._farm.store.read() as session:
@@ -173,7 +176,7 @@ class Forecaster:
         }
         seen = frozenset(step.job for step in queue)
         home = _at_home(queue, fleet, hosts, now_s)
-        steps, places = _outlooks(queue, counts.steps), _places(portions, fleet)
+        steps, places = _outlooks(queue, counts.steps), _places(portions, {**moment.homes, **fleet.places})
         return Outlook(now_s, jobs, steps, seen, jobs if home is None else home, places)
 
     # ---- The record -----------------------------------------------------------------------------------------------
@@ -215,13 +218,15 @@ def _outlooks(queue: Sequence[QueuedStep], steps: Sequence[StepCount]) -> dict[i
     return found
 
 
-def _places(portions: Mapping[int, Sequence[Portion]], fleet: Fleet) -> dict[int, Sequence[Share]]:
-    """By job: which pools do how much of it. What runs on a worker that takes nothing new is counted as one slot's."""
+def _places(
+    portions: Mapping[int, Sequence[Portion]], places: Mapping[str, tuple[str, float]]
+) -> dict[int, Sequence[Share]]:
+    """By job: which pools do how much of it."""
     return {
         job: merged(
             (pool, one.tasks, machine_hours(one.slot_s, slots), one.doubt, one.spread)
             for one in parts
-            for pool, slots in (fleet.places.get(one.group, ("", 1.0)),)
+            for pool, slots in (places.get(one.group, ("", 1.0)),)
         )
         for job, parts in portions.items()
     }

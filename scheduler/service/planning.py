@@ -172,7 +172,7 @@ def _departures(
         fresh = row.fresh or row.job in around.unbegun
         if not fresh or row.job in leaving or sites.keys().isdisjoint(placement.chosen):
             continue
-        refused = around.closed_sites(row.job, row.basis.card.project)
+        refused = around.closed_sites(row.job, row.basis.card.project, capped=row.cost_cap_usd is not None)
         waited_s, needs = around.now_s - row.submitted_s, placement.needs
         site = departure(
             placement.chosen,

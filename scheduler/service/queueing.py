@@ -122,6 +122,11 @@ def _card(job: int, project: str, renderer: str, shot: str, frames: int, *parts:
     return JobCard(job_facts(job, project, renderer, scene, shot), frames, needs, tuple(pools) or (HOME_POOL,))
 
 
+def alone(worker: str) -> str:
+    """The group of a worker that takes nothing new: no step names it, and what runs there still counts."""
+    return f"@{worker}"
+
+
 def requests(
     plan: Iterable[PlannedStep], counts: Counts, cards: Mapping[int, JobCard], reserved: Reserved
 ) -> dict[int, Asked]:
@@ -215,7 +220,7 @@ class QueueBuilder:
         return found
 
     def _group(self, task: Running) -> str:
-        return self._fleet.group_of.get(task.worker, "")
+        return self._fleet.group_of.get(task.worker) or alone(task.worker)
 
     def _left(self, task: Running, task_s: float) -> float:
         """The share of a task that is left, by its progress and by the time that it has been seen at work."""

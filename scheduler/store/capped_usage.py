@@ -26,6 +26,10 @@ _CAPPED = text(
 UNENDED = (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.PAUSED)
 
 
+SECONDS = func.coalesce(col(Attempt.seconds), col(Attempt.ended_at) - col(Attempt.leased_at), 0.0)
+"""What an attempt that is over took."""
+
+
 class CappedJob(NamedTuple):
     """A job with a cap in US dollars, and the longest time of one of its attempts."""
 
@@ -71,33 +75,8 @@ def load_capped_usage(
     """What the jobs with a cap have cost in the pools of `prices` (US dollars an hour of one worker; a machine that the
     farm has launched has its own). `live` are workers that are here, whose rates are told too; `sites` are those of the
     pools that are other farms."""
-    mine = and_(col(Job.cost_cap_usd).is_not(None), col(Job.status).in_(UNENDED))
-    here = col(Attempt.worker).in_(select(Worker.id).where(col(Worker.pool).in_(list(prices))))
-    lost = and_(
-        col(Attempt.status) == AttemptStatus.LOST,
-        col(Task.status) == TaskStatus.READY,
-        col(Task.attempt) == col(Attempt.attempt),
-        col(Task.secret).is_not(None),
-    )
-    seconds = func.coalesce(col(Attempt.seconds), col(Attempt.ended_at) - col(Attempt.leased_at), 0.0)
-    settled: Any = (
-        sqlalchemy.select(col(Task.job_id), col(Attempt.worker), func.sum(seconds))
-        .join(Task, col(Task.id) == col(Attempt.task_id))
-        .join(Job, col(Job.id) == col(Task.job_id))
-        .where(mine, col(Attempt.status) != AttemptStatus.LEASED, here)
-        .group_by(col(Task.job_id), col(Attempt.worker))
-    )
-    opened: Any = (
-        sqlalchemy.select(
-            *(col(Task.job_id), col(Task.step_id), col(Task.id), col(Attempt.attempt), col(Attempt.worker)),
-            *(col(Attempt.status), col(Attempt.leased_at), seconds),
-        )
-        .join(Task, col(Task.id) == col(Attempt.task_id))
-        .join(Job, col(Job.id) == col(Task.job_id))
-        .where(mine, or_(col(Attempt.status) == AttemptStatus.LEASED, lost), here)
-    )
-    spent: list[Any] = list(session.exec(settled).all())
-    running: list[Any] = list(session.exec(opened).all())
+    spent: list[Any] = list(session.exec(_settled(prices)).all())
+    running: list[Any] = list(session.exec(_opened(prices)).all())
     rates = _rates(session, {*live, *(row[1] for row in spent), *(row[4] for row in running)}, prices)
     usd = dict.fromkeys((one.job for one in capped), 0.0)
     for job, worker, took_s in spent:
@@ -107,6 +86,39 @@ def load_capped_usage(
             usd[int(far.group)] += far.seconds / HOUR_S * prices.get(far.pool, 0.0)
     rows = [_open(row) for row in running]
     return CappedUsage(usd, [row for row in rows if row.job in usd], rates)
+
+
+def _of_capped(query: Any, prices: Mapping[str, float]) -> Any:
+    """The attempts of unended jobs with a cap, on workers of these pools."""
+    return (
+        query.join(Task, col(Task.id) == col(Attempt.task_id))
+        .join(Job, col(Job.id) == col(Task.job_id))
+        .where(col(Job.cost_cap_usd).is_not(None), col(Job.status).in_(UNENDED))
+        .where(col(Attempt.worker).in_(select(Worker.id).where(col(Worker.pool).in_(list(prices)))))
+    )
+
+
+def _settled(prices: Mapping[str, float]) -> Any:
+    """Seconds of attempts that are over, by job and worker."""
+    query = sqlalchemy.select(col(Task.job_id), col(Attempt.worker), func.sum(SECONDS)).select_from(Attempt)
+    found = _of_capped(query, prices).where(col(Attempt.status) != AttemptStatus.LEASED)
+    return found.group_by(col(Task.job_id), col(Attempt.worker))
+
+
+def _opened(prices: Mapping[str, float]) -> Any:
+    """Attempts that run, and lost ones whose work would still be taken."""
+    lost = and_(
+        col(Attempt.status) == AttemptStatus.LOST,
+        col(Task.status) == TaskStatus.READY,
+        col(Task.attempt) == col(Attempt.attempt),
+        col(Task.secret).is_not(None),
+    )
+    columns = (
+        *(col(Task.job_id), col(Task.step_id), col(Task.id), col(Attempt.attempt), col(Attempt.worker)),
+        *(col(Attempt.status), col(Attempt.leased_at), SECONDS),
+    )
+    query: Any = sqlalchemy.select(*columns).select_from(Attempt)
+    return _of_capped(query, prices).where(or_(col(Attempt.status) == AttemptStatus.LEASED, lost))
 
 
 def _open(row: Any) -> OpenRow:

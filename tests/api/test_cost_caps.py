@@ -8,6 +8,7 @@ import pytest
 from api_client import ServedFarm
 
 from scheduler.api.estimates import CostShape
+from scheduler.protocol.work import SyncRequest
 from scheduler.protocol.workers import Capabilities, WorkerHello
 from scheduler.service.identity import Role
 from scheduler.service.learning import JobFacts
@@ -148,3 +149,18 @@ def test_a_job_that_does_not_exist_is_told_its_cost_and_its_cap_is_kept(priced: 
     assert free["route"]["chosen"] == [] and free["cost"]["usd"] is None
     assert free["estimate"]["finish"] is None
     assert priced.data("GET", "/jobs") == []
+
+
+def test_what_runs_on_a_worker_that_takes_nothing_new_costs_too(priced: ServedFarm) -> None:
+    learn(priced)
+    hire(priced, "dear", slots=1)
+    job = priced.post_job(renderer="kernel", pools=["dear"])
+    look(priced)
+    (worker,) = [one for one in priced.farm.live.workers.values() if one.pool == "dear"]
+    priced.run(priced.leasing.sync(worker.id, SyncRequest(want=1)))
+    worker.drain = True
+    look(priced)
+
+    cost = cost_of(priced, job)
+    assert cost["pools"][0]["pool"] == "dear"
+    assert cost["usd"]["likely"] == pytest.approx(100 / 3600 * USD_PER_HOUR, rel=0.1)

@@ -13,13 +13,16 @@ from sqlmodel import col, select
 
 from scheduler.domain.cost_caps import FREE_ONLY, SITE, UNPRICED
 from scheduler.errors import Conflict
+from scheduler.protocol.submission import NewJob
 from scheduler.protocol.work import Lease, Report, Running
 from scheduler.routing.route import REASON_FITS
 from scheduler.service.capping_jobs import cap_job
 from scheduler.service.costing import list_costs
+from scheduler.service.submitting import submit_job
+from scheduler.service.validating import validate_payload
 from scheduler.settings import AwsPool, OnpremPool, SitePool
 from scheduler.store.tables import Attempt, Event, Job
-from scheduler.store.writer import Transaction
+from scheduler.store.transaction import Transaction
 
 USD_PER_S = 0.001
 """What a slot of the rented workers costs: 3.60 USD an hour."""
@@ -236,6 +239,18 @@ def test_a_pool_without_a_known_price_and_a_site_with_one_are_closed(farm: Loose
     assert pool_reason(told, "cloud") == UNPRICED
     assert pool_reason(told, "sister") == SITE
     assert "cloud" in why(farm, submit(farm, None))["route"]["chosen"]
+
+
+def test_a_job_with_a_cap_does_not_leave_for_a_farm_with_a_price_before_it_was_counted_either(farm: LooseFarm) -> None:
+    def payload(**more: Any) -> NewJob:
+        return validate_payload({"name": "x", "renderer": "null", "pools": ["sister"]} | more)
+
+    capped = farm.run(submit_job(farm.farm, "artist", payload(cost_cap_usd=100.0)))
+    free = farm.run(submit_job(farm.farm, "artist", payload()))
+    farm.run(farm.tick._plan())
+
+    assert [one.job for one in farm.farm.live.plan.departures] == [free]
+    assert why(farm, capped)["waiting"][0]["reason"] != why(farm, free)["waiting"][0]["reason"]
 
 
 def test_the_purse_holds_over_a_restart_and_for_leases_that_came_while_it_was_counted(farm: LooseFarm) -> None:
