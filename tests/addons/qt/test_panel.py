@@ -158,8 +158,8 @@ def test_jobs_with_their_pictures_can_be_ordered_about(program, farm, opened, mo
     until(panel, lambda: "Open" in buttons(panel))
     press(panel, "Open")
 
-    asked = {each.rpartition("/")[2] for each in farm.asked if each.startswith("POST /jobs")}
-    assert asked == {"cancel", "retry", "pause", "resume", "priority"}
+    ordered = {"cancel", "retry", "pause", "resume", "priority"}
+    until(panel, lambda: ordered == {each.rpartition("/")[2] for each in farm.asked if each.startswith("POST /jobs")})
     assert any(url.startswith(f"{farm.url}/#/jobs/") for url in browsed)
     assert Path(browsed[-1].removeprefix("file://")).read_bytes() == b"picture"
 
