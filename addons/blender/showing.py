@@ -9,6 +9,8 @@ from typing import Any
 import bpy
 import bpy.utils.previews
 
+from .outfield_core.texts import tr
+
 _previews: list[Any] = []
 
 
@@ -39,7 +41,7 @@ def open_fetched(here: Any) -> None:
         if space is not None:
             space.image = image
         else:
-            here.say(True, f"{image.name} is loaded; open an Image Editor to see it.")
+            here.say(True, tr("{name} is loaded; open an Image Editor to see it.", name=image.name))
 
 
 def _image_space() -> Any:

@@ -82,7 +82,7 @@ class Assembly(assembly.Assembly):
     def _open_scene(self) -> Any:
         scene = bpy.data.scenes.get(self._scene)
         if scene is None:
-            raise Refused(f"The scene {self._scene!r} is not there any more.", code="scene_gone")
+            raise Refused("The scene {name!r} is not there any more.", {"name": self._scene}, code="scene_gone")
         return scene
 
 

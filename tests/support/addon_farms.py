@@ -39,6 +39,7 @@ def farm_with(monkeypatch: pytest.MonkeyPatch, *renderers: dict[str, Any]) -> It
     """A farm with these renderers, which the artist's environment names."""
     monkeypatch.setitem(INFO, "renderers", list(renderers))
     with fake_farm() as listening:
+        listening.info = dict(INFO)
         monkeypatch.setenv("OUTFIELD_SERVER", listening.url)
         yield listening
 

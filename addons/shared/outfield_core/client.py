@@ -14,7 +14,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from http.client import HTTPException
-from typing import IO, Any, Callable, Dict, Optional, Tuple
+from typing import IO, Any, Callable, Dict, Optional, Tuple, Type
 
 from . import __version__
 from .errors import Cancelled, Denied, FarmError, Refused, Unreachable
@@ -154,7 +154,8 @@ def normal_server(text: str) -> str:
         usable = False
     if not usable:
         raise Refused(
-            "{!r} is not a farm's address.".format(text[:200]),
+            "{text!r} is not a farm's address.",
+            {"text": text[:200]},
             code="bad_server",
             hint="Write it like http://farm:8000, in the add-on's preferences.",
         )
@@ -191,19 +192,21 @@ def _guarded(call: Callable[[], Any], server: str) -> Any:
     except (OSError, HTTPException) as error:
         raise _away(server, error) from error
     except ValueError as error:
-        raise Refused("This cannot be asked: {}.".format(error), code="bad_request") from error
+        raise Refused("This cannot be asked: {reason}.", {"reason": error}, code="bad_request") from error
 
 
 def _away(server: str, reason: Any) -> Unreachable:
     if isinstance(reason, ssl.SSLError):
         return Unreachable(
-            "The farm at {} shows a certificate that this machine does not trust ({}).".format(server, reason.reason),
+            "The farm at {server} shows a certificate that this machine does not trust ({reason}).",
+            {"server": server, "reason": reason.reason},
             code="bad_certificate",
             hint="Ask for the studio's certificate and name its file in the add-on's preferences.",
         )
-    what = "does not answer in time" if isinstance(reason, socket.timeout) else "cannot be reached"
+    is_slow = isinstance(reason, socket.timeout)
     return Unreachable(
-        "The farm at {} {}.".format(server, what),
+        "The farm at {server} does not answer in time." if is_slow else "The farm at {server} cannot be reached.",
+        {"server": server},
         code="unreachable",
         hint="Jobs are kept and sent when it is back.",
         details={"reason": str(reason)},
@@ -217,21 +220,30 @@ def _refusal(error: urllib.error.HTTPError, server: str) -> FarmError:
         data, message = answer["data"] or {}, str(answer["message"])
         code, hint, details = str(data.get("code", "failed")), str(data.get("hint") or ""), data.get("details") or {}
     except (ValueError, KeyError, TypeError, AttributeError, OSError, HTTPException):
-        code, details = "http_{}".format(error.code), {}
-        message = "{} answers with status {} and no word of Outfield's.".format(server, error.code)
-        hint = "Check the farm's address in the add-on's preferences; a proxy may stand in between."
-    kind: type[FarmError] = Refused
-    if error.code in (401, 403):
-        kind = Denied
-    elif error.code in UNAVAILABLE:
-        kind = Unreachable
-    return kind(message, code=code, hint=hint, status=error.code, details=details if isinstance(details, dict) else {})
+        kind = _kind(error.code)
+        return kind(
+            "{server} answers with status {status} and no word of Outfield's.",
+            {"server": server, "status": error.code},
+            code="http_{}".format(error.code),
+            hint="Check the farm's address in the add-on's preferences; a proxy may stand in between.",
+            status=error.code,
+        )
+    details = details if isinstance(details, dict) else {}
+    return _kind(error.code)(message, code=code, hint=hint, status=error.code, details=details)
+
+
+def _kind(status: int) -> Type[FarmError]:
+    if status in (401, 403):
+        return Denied
+    return Unreachable if status in UNAVAILABLE else Refused
 
 
 def _bounded(answer: Any) -> bytes:
     content: bytes = _guarded(lambda: answer.read(ANSWER_BYTES_MAX + 1), "the farm")
     if len(content) > ANSWER_BYTES_MAX:
-        raise Refused("The farm's answer is larger than {} bytes.".format(ANSWER_BYTES_MAX), code="answer_too_large")
+        raise Refused(
+            "The farm's answer is larger than {count} bytes.", {"count": ANSWER_BYTES_MAX}, code="answer_too_large"
+        )
     return content
 
 

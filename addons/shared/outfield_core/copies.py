@@ -38,7 +38,8 @@ def copy(source: str, folder: str, name: str) -> None:
 def save_trouble(program: str, folder: str, text: str) -> LocalTrouble:
     """The error for a copy that the program could not write."""
     return LocalTrouble(
-        "{} cannot save a copy into {}: {}.".format(program, folder, " ".join(text.split())),
+        "{program} cannot save a copy into {folder}: {reason}.",
+        {"program": program, "folder": folder, "reason": " ".join(text.split())},
         code="copy_failed",
         hint="Free some space there, or set OUTFIELD_SPOOL to a folder that you may write.",
     )

@@ -28,7 +28,8 @@ def usd_of(said: Any) -> Optional[float]:
         usd = -1.0
     if not 0 <= usd <= USD_MAX:
         raise Refused(
-            "The cost cap cannot be {!r}.".format(said),
+            "The cost cap cannot be {said!r}.",
+            {"said": said},
             code="bad_cost_cap",
             hint="US dollars, e.g. 2.50; 0: only where it is free; empty: no bound.",
         )

@@ -9,7 +9,7 @@ import os
 import sys
 from typing import Any, Dict
 
-from .errors import LocalTrouble
+from .errors import FarmError, LocalTrouble
 
 
 def user_folder(environment: Dict[str, str], platform: str = sys.platform) -> str:
@@ -60,21 +60,30 @@ def disk_trouble(folder: str, error: OSError) -> LocalTrouble:
     """The error for a spool that cannot be written, as a sentence."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return LocalTrouble(
-            "The disk that holds {} is full; nothing was submitted.".format(folder),
+            "The disk that holds {folder} is full; nothing was submitted.",
+            {"folder": folder},
             code="disk_full",
             hint="Free some space, or set OUTFIELD_SPOOL to a folder on another disk.",
         )
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         return LocalTrouble(
-            "The folder {} cannot be written; nothing was submitted.".format(folder),
+            "The folder {folder} cannot be written; nothing was submitted.",
+            {"folder": folder},
             code="disk_read_only",
             hint="Set OUTFIELD_SPOOL to a folder that you may write.",
         )
     return LocalTrouble(
-        "The folder {} cannot be used: {}; nothing was submitted.".format(folder, error.strerror or error),
+        "The folder {folder} cannot be used: {reason}; nothing was submitted.",
+        {"folder": folder, "reason": error.strerror or error},
         code="disk_failed",
         hint="Set OUTFIELD_SPOOL to a folder on a healthy disk.",
     )
+
+
+def disk_says(error: OSError) -> FarmError:
+    """The error for a disk that fails where nobody can say more."""
+    values = {"reason": error.strerror or error}
+    return FarmError("This machine's disk says: {reason}.", values, code="disk_failed")
 
 
 def to_disk(path: str) -> None:

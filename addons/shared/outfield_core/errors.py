@@ -5,22 +5,38 @@ from __future__ import annotations
 
 from typing import Any, Dict, Optional
 
+from .texts import tr
+
 
 class FarmError(Exception):
-    """Something an artist must be told: `message` says what, `hint` what to do next, `code` is for programs."""
+    """Something an artist must be told: `message` says what, `hint` what to do next, `code` is for programs.
+
+    Both are keys of the catalogue, with `values` to put in; the farm's own words stay as they came.
+    """
 
     def __init__(
         self,
-        message: str,
+        text: str,
+        values: Optional[Dict[str, Any]] = None,
         *,
         code: str = "failed",
         hint: str = "",
         status: int = 0,
         details: Optional[Dict[str, Any]] = None,
     ) -> None:
-        self.message, self.code, self.hint, self.status = message, code, hint, status
-        self.details = details or {}
-        super().__init__(message)
+        self.code, self.status, self.details = code, status, details or {}
+        self._text, self._hint, self._values = text, hint, values or {}
+        super().__init__(text)
+
+    @property
+    def message(self) -> str:
+        """What is wrong, in the artist's language."""
+        return tr(self._text, **self._values)
+
+    @property
+    def hint(self) -> str:
+        """What to do next, in the artist's language."""
+        return tr(self._hint, **self._values)
 
     def __str__(self) -> str:
         return "{} {}".format(self.message, self.hint).strip()

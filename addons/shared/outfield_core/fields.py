@@ -44,12 +44,20 @@ class Field:
         return made
 
     def _wrong(self, value: Any) -> Refused:
-        hint = "One of: {}.".format(", ".join(self.choices)) if self.choices else ""
+        values = {
+            "title": self.title,
+            "value": value,
+            "choices": ", ".join(self.choices),
+            "low": "…" if self.low is None else self.low,
+            "high": "…" if self.high is None else self.high,
+        }
         if self.low is not None or self.high is not None:
-            hint = "It lies between {} and {}.".format(
-                "any" if self.low is None else self.low, "any" if self.high is None else self.high
+            return Refused(
+                "{title} cannot be {value!r}.", values, code="bad_setting", hint="It lies between {low} and {high}."
             )
-        return Refused("{} cannot be {!r}.".format(self.title, value), code="bad_setting", hint=hint)
+        if self.choices:
+            return Refused("{title} cannot be {value!r}.", values, code="bad_setting", hint="One of: {choices}.")
+        return Refused("{title} cannot be {value!r}.", values, code="bad_setting")
 
 
 def fields_of(info: Dict[str, Any], renderer: str) -> List[Field]:

@@ -12,6 +12,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Callable, Iterator, List, Optional
 
+from .disk import disk_says
 from .errors import FarmError, Refused
 from .facts import Finding, errors
 from .spool import Kept
@@ -104,9 +105,10 @@ class Flow:
         except FarmError as error:
             self._end(error)
         except OSError as error:
-            self._end(FarmError("This machine's disk says: {}.".format(error.strerror or error), code="disk_failed"))
+            self._end(disk_says(error))
         except host.troubles as error:  # so says a program of a thing that was deleted between two turns
-            self._end(FarmError("{} says: {}".format(host.program, " ".join(str(error).split())), code="scene_changed"))
+            values = {"program": host.program, "text": " ".join(str(error).split())}
+            self._end(FarmError("{program} says: {text}", values, code="scene_changed"))
 
     def _read(self, until_s: float) -> None:
         budget = self.assembly.budget

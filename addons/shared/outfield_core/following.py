@@ -8,15 +8,16 @@ thread, one after another, and leave a line in `notes`.
 
 from __future__ import annotations
 
-import hashlib
-import os
 import threading
 import time
 from collections import deque
 from typing import Any, Callable, Deque, Dict, List, Optional, Tuple
 
+from .album import Album
 from .client import Client, quoted
+from .disk import disk_says
 from .errors import FarmError, Refused
+from .texts import tr
 
 JOBS_MAX = 8
 """Jobs that are listed."""
@@ -27,8 +28,6 @@ ACTIVE_S, IDLE_S, UNWATCHED_S, WORKERS_S = 2.0, 10.0, 60.0, 30.0
 WATCHED_S = 15.0
 """So long after the last `touch` somebody counts as looking."""
 
-PREVIEW_PX = 160
-PREVIEWS_MAX = 200
 ENDED = frozenset({"SUCCEEDED", "FAILED", "CANCELED"})
 
 
@@ -92,7 +91,7 @@ class Follower:
     """The thread. `client` makes the client for a round, None: asking is not allowed now."""
 
     def __init__(self, folder: str, client: Callable[[], Optional[Client]]) -> None:
-        self._folder, self._client = folder, client
+        self._album, self._client = Album(folder), client
         self._stop, self._wake = threading.Event(), threading.Event()
         self._thread: Optional[threading.Thread] = None
         self._orders: Deque[Callable[[Client], str]] = deque()
@@ -141,28 +140,23 @@ class Follower:
 
     def cancel(self, job: str) -> None:
         """Cancel a job."""
-        self._order(
-            lambda client: _told(client.post("/jobs/{}/cancel".format(quoted(job))), "Job {} was canceled.", job)
-        )
+        self._ask_for(job, "cancel", "Job {job} was canceled.")
 
     def retry(self, job: str) -> None:
         """Give failed tasks all their attempts back."""
-        self._order(
-            lambda client: _told(client.post("/jobs/{}/retry".format(quoted(job))), "Job {} is tried again.", job)
-        )
+        self._ask_for(job, "retry", "Job {job} is tried again.")
 
     def resume(self, job: str) -> None:
         """Let a paused job go on."""
-        self._order(lambda client: _told(client.post("/jobs/{}/resume".format(quoted(job))), "Job {} goes on.", job))
+        self._ask_for(job, "resume", "Job {job} goes on.")
 
     def pause(self, job: str) -> None:
         """Let a job start nothing more."""
-        self._order(lambda client: _told(client.post("/jobs/{}/pause".format(quoted(job))), "Job {} waits.", job))
+        self._ask_for(job, "pause", "Job {job} waits.")
 
     def prioritise(self, job: str, priority: int) -> None:
         """Change a job's priority."""
-        path, body = "/jobs/{}/priority".format(quoted(job)), {"priority": priority}
-        self._order(lambda client: _told(client.post(path, body), "Job {} has another priority.", job))
+        self._ask_for(job, "priority", "Job {job} has another priority.", {"priority": priority})
 
     def fetch_frame(self, job: str, frame: int) -> None:
         """Download a frame; its path comes as an entry of `fetched`."""
@@ -170,11 +164,20 @@ class Follower:
         def fetch(client: Client) -> str:
             content, media = client.fetch("/jobs/{}/frames/{}".format(quoted(job), frame))
             ending = {"image/png": "png", "image/jpeg": "jpg", "image/x-exr": "exr"}.get(media.split(";")[0], "img")
-            path = self._write("frames", "{}_{:04d}.{}".format(job, frame, ending), content)
+            path = self._album.keep("{}_{:04d}.{}".format(job, frame, ending), content)
             self.fetched.append((job, frame, path))
-            return "Frame {} of job {} is here.".format(frame, job)
+            return tr("Frame {frame} of job {job} is here.", frame=frame, job=job)
 
         self._order(fetch)
+
+    def _ask_for(self, job: str, verb: str, done: str, body: Optional[Dict[str, Any]] = None) -> None:
+        """Have the farm do something with a job, and say so when it is `done`."""
+
+        def ask(client: Client) -> str:
+            client.post("/jobs/{}/{}".format(quoted(job), verb), body)
+            return tr(done, job=job)
+
+        self._order(ask)
 
     def _order(self, order: Callable[[Client], str]) -> None:
         self._orders.append(order)
@@ -226,7 +229,7 @@ class Follower:
             except FarmError as error:
                 self.notes.append((False, str(error)))
             except OSError as error:
-                self.notes.append((False, "This machine's disk says: {}.".format(error.strerror or error)))
+                self.notes.append((False, str(disk_says(error))))
 
     def _ask_trial(self, client: Client) -> None:
         body = self._trial
@@ -253,46 +256,6 @@ class Follower:
             frames = [(int(each["frame"]), str(each["status"])) for each in listed]
             done = [each for each in listed if each.get("published_at")]
             newest = max(done, key=lambda each: str(each["published_at"])) if done else None
-            preview = self._preview(client, job, newest) if newest is not None else ""
+            preview = self._album.preview(client, job, newest) if newest is not None else ""
             known = self._frames[job] = (mark, frames, preview, int(newest["frame"]) if newest is not None else None)
         return JobView(entry, known[1], known[2], known[3])
-
-    def _preview(self, client: Client, job: str, frame: Dict[str, Any]) -> str:
-        """The picture's path; "" when there is none."""
-        name = "{}_{}_{}.png".format(job, frame["frame"], str(frame.get("hash"))[:8])
-        path = os.path.join(self._place("previews", client), name)
-        if os.path.exists(path):
-            return path
-        try:
-            where = "/jobs/{}/frames/{}/preview".format(quoted(job), frame["frame"])
-            content, _ = client.fetch(where, {"width": PREVIEW_PX, "format": "png"})  # not every program reads WebP
-            return self._write_to(path, content)
-        except (FarmError, OSError):
-            return ""
-
-    def _place(self, room: str, client: Client) -> str:
-        return os.path.join(self._folder, room, hashlib.sha256(client.server.encode()).hexdigest()[:8])
-
-    def _write(self, room: str, name: str, content: bytes) -> str:
-        return self._write_to(os.path.join(self._folder, room, name), content)
-
-    def _write_to(self, path: str, content: bytes) -> str:
-        folder = os.path.dirname(path)
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        part = "{}.{}.part".format(path, os.getpid())
-        with open(part, "wb") as file:
-            file.write(content)
-        os.replace(part, path)
-        _prune(folder)
-        return path
-
-
-def _told(_answer: Any, sentence: str, job: str) -> str:
-    return sentence.format(job)
-
-
-def _prune(folder: str) -> None:
-    """Keep the newest files only."""
-    paths = sorted((os.path.join(folder, name) for name in os.listdir(folder)), key=os.path.getmtime)
-    for path in paths[:-PREVIEWS_MAX]:
-        os.unlink(path)

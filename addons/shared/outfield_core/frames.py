@@ -8,7 +8,7 @@ test compares.
 from __future__ import annotations
 
 import re
-from typing import Dict, Iterable, Iterator, List, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Tuple
 
 from .errors import Refused
 
@@ -21,9 +21,9 @@ _PART = re.compile(r"^(-?\d+)(?:-(-?\d+)(?:([xy:])(-?\d+))?)?$", re.ASCII)
 class FrameSyntaxError(Refused):
     """A frame range that cannot be read; `position` counts characters from 0."""
 
-    def __init__(self, message: str, position: int) -> None:
+    def __init__(self, text: str, position: int, **values: Any) -> None:
         self.position = position
-        super().__init__(message, code="invalid_frames", hint="Write for example 1-10, 1-10x2 or 1,5,9.")
+        super().__init__(text, values, code="invalid_frames", hint="Write for example 1-10, 1-10x2 or 1,5,9.")
 
 
 def parse_frames(text: str, frames_max: int = FRAMES_MAX) -> Tuple[int, ...]:
@@ -34,7 +34,7 @@ def parse_frames(text: str, frames_max: int = FRAMES_MAX) -> Tuple[int, ...]:
     """
     parts = list(_parts(text))
     if sum(count for _, count in parts) > max(10 * frames_max, frames_max + 1000):
-        raise FrameSyntaxError("These are too many frames; the farm takes {} in one job.".format(frames_max), 0)
+        raise FrameSyntaxError("These are too many frames; the farm takes {most} in one job.", 0, most=frames_max)
     frames: Dict[int, None] = {}
     for (first, last, mark, step), _ in parts:
         for frame in _expand(first, last, mark, step):
@@ -42,7 +42,9 @@ def parse_frames(text: str, frames_max: int = FRAMES_MAX) -> Tuple[int, ...]:
     if not frames:
         raise FrameSyntaxError("The frame range is empty.", 0)
     if len(frames) > frames_max:
-        raise FrameSyntaxError("{} frames are too many; the farm takes {}.".format(len(frames), frames_max), 0)
+        raise FrameSyntaxError(
+            "{count} frames are too many; the farm takes {most}.", 0, count=len(frames), most=frames_max
+        )
     return tuple(frames)
 
 
@@ -91,8 +93,9 @@ def _parts(text: str) -> Iterator[Tuple[Tuple[int, int, str, int], int]]:
         match = _PART.match(bare)
         if match is None:
             fault = next((i for i, letter in enumerate(bare) if letter not in "-0123456789xy:"), 0)
-            what = "Only whole frames can be rendered." if "." in bare else "{!r} is not a frame range.".format(bare)
-            raise FrameSyntaxError(what, lead + fault)
+            if "." in bare:
+                raise FrameSyntaxError("Only whole frames can be rendered.", lead + fault)
+            raise FrameSyntaxError("{part!r} is not a frame range.", lead + fault, part=bare)
         yield _numbers(match, lead)
 
 
@@ -101,10 +104,10 @@ def _numbers(match: "re.Match[str]", position: int) -> Tuple[Tuple[int, int, str
     first = int(first_text)
     last = int(last_text) if last_text is not None else first
     if max(abs(first), abs(last)) > FRAME_ABS_MAX:
-        raise FrameSyntaxError("Frame numbers go up to {}.".format(FRAME_ABS_MAX), position)
+        raise FrameSyntaxError("Frame numbers go up to {most}.", position, most=FRAME_ABS_MAX)
     step = int(step_text) if step_text is not None else 1
     if step == 0 or (step < 0 and first <= last):
-        raise FrameSyntaxError("A step of {} leads nowhere.".format(step), position + match.start(3) + 1)
+        raise FrameSyntaxError("A step of {step} leads nowhere.", position + match.start(3) + 1, step=step)
     span = abs(last - first) + 1
     return (first, last, mark or "", abs(step)), max(1, span // abs(step)) if mark == "x" else span
 

@@ -115,10 +115,14 @@ def unreadable(path: str, error: OSError) -> LocalTrouble:
     """The error for a file of the artist's that cannot be read."""
     if isinstance(error, FileNotFoundError):
         return LocalTrouble(
-            "The file {} is not there.".format(shown(path)), code="file_missing", hint="Put it back, or relink it."
+            "The file {path} is not there.",
+            {"path": shown(path)},
+            code="file_missing",
+            hint="Put it back, or relink it.",
         )
     return LocalTrouble(
-        "The file {} cannot be read: {}.".format(shown(path), error.strerror or error),
+        "The file {path} cannot be read: {reason}.",
+        {"path": shown(path), "reason": error.strerror or error},
         code="file_unreadable",
         hint="Check its permissions.",
     )

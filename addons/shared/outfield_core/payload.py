@@ -52,7 +52,12 @@ class Wish:
         for key, value in fields.items():
             if key not in vars(self):
                 known = ", ".join(sorted(vars(self)))
-                raise Refused("There is no field {!r}.".format(key), code="unknown_field", hint="Fields: " + known)
+                raise Refused(
+                    "There is no field {name!r}.",
+                    {"name": key, "known": known},
+                    code="unknown_field",
+                    hint="Fields: {known}",
+                )
             setattr(self, key, value)
 
 

@@ -158,7 +158,9 @@ class NodesAssembly(Assembly):
         chosen = [node for node in self.nodes if node.name == wished]
         if not chosen:
             known = ", ".join(node.name for node in self.nodes) or "-"
-            raise Refused("There is no node {!r}.".format(wished), code="no_node", hint="Nodes: " + known)
+            raise Refused(
+                "There is no node {name!r}.", {"name": wished, "known": known}, code="no_node", hint="Nodes: {known}"
+            )
         return chosen
 
     def _target(self, node: RenderNode, *, several: bool) -> Target:

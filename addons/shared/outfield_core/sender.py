@@ -127,5 +127,5 @@ class Sender:
             self.trouble = error
         except OSError as error:
             self.trouble = FarmError(
-                "The spool cannot be read: {}.".format(error.strerror or error), code="disk_failed"
+                "The spool cannot be read: {reason}.", {"reason": error.strerror or error}, code="disk_failed"
             )

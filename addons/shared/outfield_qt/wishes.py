@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Set
 
 from ..outfield_core import presets
 from ..outfield_core.choices import CLOUDS, FRAMES, OUTPUTS, SPLITS
+from ..outfield_core.costs import may_be_capped, usd_of
 from ..outfield_core.errors import Refused
 from ..outfield_core.fields import Field, fields_of
 from ..outfield_core.renderers import ways_to_split
@@ -30,7 +31,8 @@ def state(desk: Desk) -> Any:
     shape = tuple(said[name] for name in SHAPING)
     fields = tuple((field.name, field.kind) for field in _fields(desk))
     splits = tuple(ways_to_split(view.info, desk.renderer(view)))
-    return shape, tuple(_names(desk)), fields, splits, tuple(presets.names(desk.here.folder, said["project"]))
+    capped = may_be_capped(view.info, said["cost_cap_usd"])
+    return shape, tuple(_names(desk)), fields, splits, capped, tuple(presets.names(desk.here.folder, said["project"]))
 
 
 def make(place: Any, desk: Desk) -> None:
@@ -97,11 +99,23 @@ def _options(place: Any, desk: Desk, said: Dict[str, Any]) -> None:
     for title, name in (("Preview first", "preview_first"), ("Hold", "paused")):
         rows.check_box(place, tr(title), bool(said[name]), functools.partial(desk.remembered.wish, name))
     _choice(place, desk, tr("Cloud"), "cloud", _translated(CLOUDS))
+    if may_be_capped(desk.here.follower.view.info, said["cost_cap_usd"]):
+        rows.text_field(place, tr("Cost cap (USD)"), str(said["cost_cap_usd"]), functools.partial(_cap, desk))
     _text_row(place, desk, "Deadline", "deadline")
     _text_row(place, desk, "Pool", "pool")
     _text_row(place, desk, "Project", "project")
     _text_row(place, desk, "Sequence", "sequence")
     _text_row(place, desk, "Task", "task")
+
+
+def _cap(desk: Desk, value: str) -> None:
+    """What is no sum of money is told, and the cap stays as it was."""
+    try:
+        usd_of(value)
+    except Refused as error:
+        desk.here.say(False, str(error))
+    else:
+        desk.remembered.wish("cost_cap_usd", value.strip())
 
 
 def _settings(place: Any, desk: Desk, said: Dict[str, Any]) -> None:

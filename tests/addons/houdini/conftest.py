@@ -7,8 +7,6 @@ import pytest
 from addon_farms import artist, farm_with, unpacked
 from qt_programs import application, running
 
-from scheduler.api.farm import renderer_view
-
 
 @pytest.fixture(scope="session")
 def package(tmp_path_factory):
@@ -32,13 +30,6 @@ def scene(package, project, tmp_path, monkeypatch):
     (project / "shot.hip").write_text("the artist's\n")
     with running(package / "scripts" / "python", {"hou": fake_hou.module(made)}):
         yield made
-
-
-@pytest.fixture
-def farm(monkeypatch):
-    """A farm with the renderers of this very version, which know no Houdini."""
-    with farm_with(monkeypatch, renderer_view("kernel"), renderer_view("blender")) as listening:
-        yield listening
 
 
 @pytest.fixture

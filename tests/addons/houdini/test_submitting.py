@@ -1,4 +1,4 @@
-"""`outfield.submit` in Houdini: what arrives, what is refused; and that the artist's file is never touched."""
+"""What only Houdini has: its networks, variables, render nodes, files. What is the same as in Nuke: `qt`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from addon_farms import golden, kept, stamp
+from addon_farms import golden, kept
 from fake_hou import HFS, LOP, ROP, SOP, Type
 from qt_programs import part
 
@@ -43,22 +43,6 @@ def production(scene, project) -> None:
     scene.libraries += [f"{project}/hda/tree.hda", f"{HFS}/houdini/otls/OPlibSop.hda"]
 
 
-def test_the_payload_is_the_golden_one(scene, project, tmp_path):
-    scene.mantra("/out/mantra1", "$HIP/render/shot.$F4.exr")
-    lay(project, "tex/wood.png")
-    scene.file("/obj/wood/tex", "$HIP/tex/wood.png")
-    before = stamp(scene.path)
-    (made,) = submit(
-        frames="1-10x3", priority=70, shot="sh010", project="Alpha", chunk=2, pool="onprem", preview_first=True,
-        deadline="2026-12-01T18:00:00Z", overrides={"pixel_samples": 5},
-    )  # fmt: skip
-
-    golden(GOLDEN / "plain.json", kept(tmp_path / "spool", PROJECT=project))
-    assert made.spooled and made.error.code == "unreachable"
-    assert stamp(scene.path) == before
-    assert scene.writes == [], "what is as it was saved is copied"
-
-
 def test_every_render_node_is_a_job_and_every_file_travels(scene, project, tmp_path):
     production(scene, project)
     made = submit()
@@ -76,18 +60,6 @@ def test_one_node_by_its_path(scene, project):
         submit(node="/out/beuaty")
 
 
-def test_unsaved_changes_are_written_elsewhere(scene, project, tmp_path):
-    scene.mantra("/out/mantra1", "$HIP/render/shot.$F4.exr")
-    scene.modified = True
-    before = stamp(scene.path)
-    submit()
-
-    (written,) = scene.writes
-    assert Path(written).name == "shot.hip" and str(tmp_path / "spool") in written
-    assert stamp(scene.path) == before
-    assert (scene.modified, scene.path) == (True, str(project / "shot.hip"))
-
-
 def test_a_folder_with_odd_letters_takes_the_copy(scene, tmp_path, monkeypatch):
     spool = tmp_path / 'sp"oo$l `x`'
     monkeypatch.setenv("OUTFIELD_SPOOL", str(spool))
@@ -97,35 +69,6 @@ def test_a_folder_with_odd_letters_takes_the_copy(scene, tmp_path, monkeypatch):
 
     assert Path(scene.writes[0]).is_relative_to(spool)
     assert len(kept(spool)) == 1
-
-
-def test_what_was_never_saved_goes_as_it_is(scene, tmp_path):
-    scene.is_new, scene.path = True, str(tmp_path / "untitled.hip")
-    scene.mantra("/out/mantra1", str(tmp_path / "a.$F4.exr"))
-    (made,) = submit()
-
-    assert made.name == "untitled"
-    assert kept(tmp_path / "spool")[0]["body"]["metadata"]["file"] == ""
-
-
-@pytest.mark.parametrize("fault", ["Unable to write\n the file", "  "])
-def test_a_copy_that_fails_leaves_nothing(scene, tmp_path, fault, monkeypatch):
-    scene.mantra("/out/mantra1", "$HIP/render/shot.$F4.exr")
-    scene.modified, scene.write_fault = True, fault
-    with pytest.raises(Exception, match=r"Houdini cannot save a copy into .*: (Unable to write the file|nothing was)"):
-        submit()
-
-    assert [list((tmp_path / "spool" / room).iterdir()) for room in ("parts", "ready", "locks")] == [[], [], []]
-
-
-def test_a_farm_without_houdini_says_so_before_anything_is_sent(scene, farm):
-    scene.mantra("/out/mantra1", "$HIP/render/shot.$F4.exr")
-    with pytest.raises(Exception, match="no renderer for Houdini scenes; it has kernel, blender") as caught:
-        submit()
-
-    assert caught.value.code == "no_renderer"
-    assert scene.writes == []
-    assert not any(each.startswith(("POST", "PUT")) for each in farm.asked)
 
 
 def test_a_farm_that_renders_houdini_gets_what_it_describes(scene, houdini_farm, project):
@@ -174,16 +117,6 @@ def test_output_names(scene, project, tmp_path, picture, output):
     submit()
 
     assert kept(tmp_path / "spool", PROJECT=project)[0]["body"]["output"] == output
-
-
-def test_hython_forgets_the_panels_wishes_and_writes_a_copy_always(scene, tmp_path):
-    scene.mantra("/out/a", "$HIP/a.$F4.exr")
-    part("desk").desk.remembered.wish("chunk", 7)
-    scene.in_window = False
-    submit()
-
-    assert len(scene.writes) == 1
-    assert "chunk" not in kept(tmp_path / "spool")[0]["body"]
 
 
 def test_what_writes_no_image_is_no_render_node(scene):

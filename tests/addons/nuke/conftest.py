@@ -7,8 +7,6 @@ import pytest
 from addon_farms import artist, farm_with, unpacked
 from qt_programs import application, running
 
-from scheduler.api.farm import renderer_view
-
 
 @pytest.fixture(scope="session")
 def plugin(tmp_path_factory):
@@ -32,13 +30,6 @@ def script(plugin, project, tmp_path, monkeypatch):
     (project / "comp.nk").write_text("the artist's\n")
     with running(plugin, fake_nuke.modules(made)):
         yield made
-
-
-@pytest.fixture
-def farm(monkeypatch):
-    """A farm with the renderers of this very version, which know no Nuke."""
-    with farm_with(monkeypatch, renderer_view("kernel"), renderer_view("blender")) as listening:
-        yield listening
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""`outfield.submit` in Nuke: what arrives, what is refused; and that the artist's file is never touched."""
+"""What only Nuke has: its Write and Read nodes, expressions, views. What is the same as in Houdini: `qt`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import runpy
 from pathlib import Path
 
 import pytest
-from addon_farms import golden, kept, stamp
+from addon_farms import golden, kept
 from qt_programs import part
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "nuke"
@@ -45,22 +45,6 @@ def production(script, project) -> None:
     script.write("Write4", "")
 
 
-def test_the_payload_is_the_golden_one(script, project, tmp_path):
-    script.write("Write1", "render/comp.%04d.exr")
-    lay(project, "plates/still.png")
-    script.read("Read1", "plates/still.png")
-    before = stamp(script.path)
-    (made,) = submit(
-        frames="1-10x3", priority=70, shot="sh010", project="Alpha", chunk=2, pool="onprem", preview_first=True,
-        deadline="2026-12-01T18:00:00Z", overrides={"threads": 5},
-    )  # fmt: skip
-
-    golden(GOLDEN / "plain.json", kept(tmp_path / "spool", PROJECT=project))
-    assert made.spooled and made.error.code == "unreachable"
-    assert stamp(script.path) == before
-    assert script.writes == [], "what is as it was saved is copied"
-
-
 def test_every_write_is_a_job_and_every_file_travels(script, project, tmp_path):
     production(script, project)
     made = submit()
@@ -76,47 +60,6 @@ def test_one_node_by_its_name(script, project):
 
     with pytest.raises(Exception, match=r"no node 'Wirte1'"):
         submit(node="Wirte1")
-
-
-def test_unsaved_changes_are_written_elsewhere(script, project, tmp_path):
-    script.write("Write1", "render/comp.%04d.exr")
-    script.modified = True
-    before = stamp(script.path)
-    submit()
-
-    (written,) = script.writes
-    assert Path(written).name == "comp.nk" and str(tmp_path / "spool") in written
-    assert stamp(script.path) == before
-    assert (script.modified, script.path) == (True, str(project / "comp.nk"))
-
-
-def test_what_was_never_saved_goes_as_it_is(script, project, tmp_path):
-    script.path = ""
-    script.write("Write1", "render/comp.%04d.exr")
-    (made,) = submit()
-
-    assert made.name == "untitled"
-    (content,) = kept(tmp_path / "spool", PROJECT=project)
-    assert (content["origin"], content["body"]["metadata"]["file"]) == ("PROJECT/untitled.nk", "")
-
-
-def test_a_copy_that_fails_leaves_nothing(script, tmp_path):
-    script.write("Write1", "render/comp.%04d.exr")
-    script.modified, script.write_fault = True, "Can't write\nthe file"
-    with pytest.raises(Exception, match=r"Nuke cannot save a copy into .*: Can't write the file"):
-        submit()
-
-    assert [list((tmp_path / "spool" / room).iterdir()) for room in ("parts", "ready", "locks")] == [[], [], []]
-
-
-def test_a_farm_without_nuke_says_so_before_anything_is_sent(script, farm):
-    script.write("Write1", "render/comp.%04d.exr")
-    with pytest.raises(Exception, match="no renderer for Nuke scenes; it has kernel, blender") as caught:
-        submit()
-
-    assert caught.value.code == "no_renderer"
-    assert script.writes == []
-    assert not any(each.startswith(("POST", "PUT")) for each in farm.asked)
 
 
 def test_a_farm_that_renders_nuke_gets_what_it_describes(script, nuke_farm):
@@ -166,16 +109,6 @@ def test_output_names(script, project, tmp_path, file, output):
     submit()
 
     assert kept(tmp_path / "spool", PROJECT=project)[0]["body"]["output"] == output
-
-
-def test_in_a_terminal_a_copy_is_written_always_and_the_panels_wishes_are_forgotten(script, tmp_path):
-    script.write("Write1", "render/comp.%04d.exr")
-    part("desk").desk.remembered.wish("chunk", 7)
-    script.in_window = False
-    submit()
-
-    assert len(script.writes) == 1
-    assert "chunk" not in kept(tmp_path / "spool")[0]["body"]
 
 
 def test_a_configuration_of_the_artists_own_is_warned_of(script, monkeypatch):

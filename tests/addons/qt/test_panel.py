@@ -80,6 +80,22 @@ def test_wishes_are_sent_and_remembered_and_those_of_one_scene_are_not(program, 
     assert (wishes["project"], wishes["split_mode"], wishes["shot"], wishes["overrides"]) == ("Alpha", "TILES", "", {})
 
 
+def test_a_cost_cap_is_a_sum_and_shown_where_the_farm_knows_it(program, farm, opened):
+    panel = opened()
+    until(panel, lambda: panel.desk.here.follower.view.is_live)
+    until(panel, lambda: not panel.findChildren(object, "Cost cap (USD)"))
+    farm.info["job"] = {"properties": {"cost_cap_usd": {}}}
+    panel.desk.here.follower.kick()
+    until(panel, lambda: panel.findChildren(object, "Cost cap (USD)"))
+    type_into(panel, "Cost cap (USD)", "much")
+    assert "The cost cap cannot be 'much'" in panel.desk.here.messages[-1][1]
+    type_into(panel, "Cost cap (USD)", "$2,50")
+    press(panel, "Render on farm")
+    until(panel, lambda: farm.jobs)
+
+    assert json.loads(next(text for text, _ in farm.answered.values()))["cost_cap_usd"] == 2.5
+
+
 def test_the_way_of_splitting_is_one_that_the_renderer_takes(program, farm, opened):
     panel = opened()
     until(panel, lambda: panel.desk.here.follower.view.is_live)
@@ -158,8 +174,8 @@ def test_jobs_with_their_pictures_can_be_ordered_about(program, farm, opened, mo
     until(panel, lambda: "Open" in buttons(panel))
     press(panel, "Open")
 
-    asked = {each.rpartition("/")[2] for each in farm.asked if each.startswith("POST /jobs")}
-    assert asked == {"cancel", "retry", "pause", "resume", "priority"}
+    ordered = {"cancel", "retry", "pause", "resume", "priority"}
+    until(panel, lambda: ordered == {each.rpartition("/")[2] for each in farm.asked if each.startswith("POST /jobs")})
     assert any(url.startswith(f"{farm.url}/#/jobs/") for url in browsed)
     assert Path(browsed[-1].removeprefix("file://")).read_bytes() == b"picture"
 

@@ -53,6 +53,9 @@ def spoken() -> set[str]:
                 position = SPEAKERS.get(name)
                 if position is not None and len(node.args) > position:
                     found |= constants(node.args[position])
+                if name in TROUBLES:
+                    said = [*node.args[:1], *(each.value for each in node.keywords if each.arg == "hint")]
+                    found |= set().union(*map(constants, said))
             if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in TABLES:
                 found |= constants(node.value, values_only=isinstance(node.value, ast.Dict))
             if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in MENUS:
@@ -62,9 +65,12 @@ def spoken() -> set[str]:
 
 SPEAKERS = {
     "tr": 0, "Finding": 2, "Desk": 1, "_text": 1, "_number": 1, "_check": 1, "_choice": 1, "_text_row": 2,
-    "_number_row": 2, "_frame": 1,
+    "_number_row": 2, "_frame": 1, "_ask_for": 2,
 }  # fmt: skip
 """Calls, and which of their arguments is shown."""
+
+TROUBLES = {"FarmError", "Refused", "LocalTrouble", "Unreachable", "Denied", "FrameSyntaxError", "kind", "__init__"}
+"""Errors: their first argument and their hint are shown."""
 
 TABLES = {"LABELS", "STAGES", "STATUS_WORDS", "_KINDS", "_TROUBLES"}
 MENUS = {"FRAMES", "SPLITS", "OUTPUTS", "CLOUDS", "ROADS", "EVERY"}

@@ -12,6 +12,7 @@ from maya import cmds
 
 from . import dependencies, scene, session, settings
 from .outfield_core.files import Need, find_files
+from .outfield_core.texts import tr
 
 LABELS = {
     "use_camera": "Use a camera",
@@ -108,7 +109,7 @@ def fix(name: str, target: str) -> None:
     try:
         FIXES[name](target)
     except RuntimeError as error:
-        session.current().say(False, "Maya says: {}".format(" ".join(str(error).split())))
+        session.current().say(False, tr("{program} says: {text}", program="Maya", text=" ".join(str(error).split())))
     finally:
         cmds.undoInfo(closeChunk=True)
     session.current().found_for = None

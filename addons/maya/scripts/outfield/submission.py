@@ -106,13 +106,23 @@ class Assembly(assembly.Assembly):
         if wished_layer:
             if labels.get(wished_layer, wished_layer) not in self.odd.all_layers:
                 known = ", ".join(sorted(labels))
-                raise Refused("There is no layer {!r}.".format(wished_layer), code="no_layer", hint="Layers: " + known)
+                raise Refused(
+                    "There is no layer {name!r}.",
+                    {"name": wished_layer, "known": known},
+                    code="no_layer",
+                    hint="Layers: {known}",
+                )
             self.odd.layers = [labels.get(wished_layer, wished_layer)]
         renderable, others = scene.cameras()
         if wished_camera:
             if wished_camera not in renderable + others:
                 known = ", ".join(renderable + others)
-                raise Refused("There is no camera {!r}.".format(wished_camera), code="no_camera", hint=known)
+                raise Refused(
+                    "There is no camera {name!r}.",
+                    {"name": wished_camera, "known": known},
+                    code="no_camera",
+                    hint="Cameras: {known}",
+                )
             renderable, self.facts.camera = [wished_camera], True
         if self.wishes["preview"]:
             return [Shot(scene.DEFAULT_LAYER, (renderable + others + [""])[0])]
