@@ -11,12 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from scheduler.domain.costs import HOUR_S
-from scheduler.domain.estimating import Z80
+from scheduler.domain.estimating import GUESS, Z80
 
 SD_MAX = 2.5
 """Log-sd beyond which an interval says no more than "nobody knows"."""
 
-NO_TIMES = "how long its frames take is not known yet: {basis}"
+NO_TIMES = "how long its frames take is not known: {basis}"
 NO_PRICE = "the price of pool {pool} is not known yet"
 CAPPED = (
     "without its cost cap of {cap:.2f} USD it would cost about {usd:.2f} USD: once the cap is reached, the rest waits"
@@ -90,7 +90,7 @@ def foretell(
         return CostForecast(None, tuple(shares), NO_PRICE.format(pool=blind), not unknown)
     parts = [(share.machine_hours * usd_per_hour.get(share.pool, 0.0), share.sd) for share in shares]
     if unknown and any(usd > 0 for usd, _sd in parts):
-        return CostForecast(None, tuple(shares), NO_TIMES.format(basis=unknown), timed=False)
+        return CostForecast(None, tuple(shares), NO_TIMES.format(basis=unknown.removeprefix(GUESS)), timed=False)
     likely = sum(usd for usd, _sd in parts)
     # What is not known of the frames is the same in all pools.
     sd = min(SD_MAX, sum(usd * sd for usd, sd in parts) / likely) if likely > 0 else 0.0

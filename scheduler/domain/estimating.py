@@ -20,6 +20,9 @@ from operator import mul
 Z80 = 1.2816
 """Standard deviations to either side that hold 80 % of a normal distribution."""
 
+GUESS = "a guess: "
+"""How the words for an estimate without any knowledge begin."""
+
 SECONDS_MIN = 1e-3
 """Shorter frames are taken as this long, so that a logarithm exists."""
 
@@ -276,7 +279,7 @@ def basis_of(key: FrameKey, job: int, scene: int, project: int, renderer: int) -
         return f"no frame of this scene yet: {_frames(project)} of {key.project} with {key.renderer}"
     if project or renderer:
         return f"no frame of this scene yet: {_frames(project or renderer)} with {key.renderer}"
-    return f"a guess: nothing has been rendered with {key.renderer} yet"
+    return f"{GUESS}nothing has been rendered with {key.renderer} yet"
 
 
 def _frames(count: int) -> str:

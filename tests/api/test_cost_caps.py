@@ -116,7 +116,7 @@ def test_nothing_known_of_the_frames_means_no_number(priced: ServedFarm) -> None
 
     cost = cost_of(priced, job)
     assert cost["usd"] is None and cost["machine_hours"] is None
-    assert cost["note"].startswith("how long its frames take is not known yet: a guess")
+    assert cost["note"].startswith("how long its frames take is not known: nothing")
     assert cost["pools"] == [{"pool": "dear", "tasks": 40.0, "machine_hours": None, "usd": None}]
 
 

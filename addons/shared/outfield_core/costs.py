@@ -11,6 +11,7 @@ from .texts import tr
 
 FIELD = "cost_cap_usd"
 USD_MAX = 1e9
+CENT = 0.01
 
 
 def usd_of(said: Any) -> Optional[float]:
@@ -65,7 +66,7 @@ def _work(cost: Dict[str, Any]) -> str:
         return ""
     if hours is None:
         return tr("Tasks: {tasks}", tasks=tasks)
-    return tr("Tasks: {tasks}, machine-hours: {hours}", tasks=tasks, hours=_number(hours))
+    return tr("Tasks: {tasks}, machine time: {time}", tasks=tasks, time=_time(float(hours)))
 
 
 def _money(cost: Dict[str, Any]) -> str:
@@ -75,6 +76,8 @@ def _money(cost: Dict[str, Any]) -> str:
     low, likely, high = (float(usd.get(name) or 0.0) for name in ("low", "likely", "high"))
     if high <= 0:
         return tr("Costs nothing")
+    if high < CENT:
+        return tr("Costs less than {usd} USD", usd=in_usd(CENT))
     text = tr("Costs about {usd} USD", usd=in_usd(likely))
     if in_usd(low) != in_usd(high):
         text += " (" + tr("{low} to {high}", low=in_usd(low), high=in_usd(high)) + ")"
@@ -82,8 +85,16 @@ def _money(cost: Dict[str, Any]) -> str:
 
 
 def in_usd(usd: float) -> str:
-    """To the cent; what is less than ten cents with two digits that count."""
-    return "{:.2f}".format(usd) if usd >= 0.1 or usd <= 0 else "{:.2g}".format(usd)
+    """To the cent."""
+    return "{:.2f}".format(usd)
+
+
+def _time(hours: float) -> str:
+    """In the unit that people would take: `8 s`, `12 min`, `3.5 h`."""
+    seconds = hours * 3600.0
+    if seconds < 90.0:
+        return "{:.0f} s".format(max(1.0, seconds))
+    return "{:.0f} min".format(seconds / 60.0) if hours < 1.5 else _number(hours) + " h"
 
 
 def _number(value: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from outfield_core.costs import cost_lines, in_usd, may_be_capped, usd_of
+from outfield_core.costs import cost_lines, may_be_capped, usd_of
 from outfield_core.errors import Refused
 from outfield_core.payload import Wish, body_of
 
@@ -56,7 +56,7 @@ def test_the_field_is_hidden_where_the_farm_does_not_know_it():
 
 def test_tasks_money_and_places():
     assert cost_lines(TRIAL) == [
-        "Tasks: 200, machine-hours: 8.4",
+        "Tasks: 200, machine time: 8.4 h",
         "Costs about 2.10 USD (1.40 to 3.20)",
         "Tasks by pool: aws 120, onprem 80",
     ]
@@ -81,4 +81,13 @@ def test_what_is_free_what_is_unknown_and_what_is_capped():
 def test_an_older_farm_that_says_nothing_of_money_gets_no_lines():
     assert cost_lines({}) == []
     assert cost_lines({"estimate": {"finish": None}}) == []
-    assert in_usd(0.0123) == "0.012"
+
+
+def test_little_money_and_little_time():
+    small = {"low": 0.0001, "likely": 0.0004, "high": 0.0016}
+    assert told(usd=small, machine_hours=0.001, tasks=3)[:2] == [
+        "Tasks: 3, machine time: 4 s",
+        "Costs less than 0.01 USD",
+    ]
+    assert told(machine_hours=0.2)[0] == "Tasks: 200, machine time: 12 min"
+    assert told(machine_hours=45.4)[0] == "Tasks: 200, machine time: 45 h"

@@ -86,7 +86,11 @@ def test_where_a_price_or_the_frame_times_are_unknown_there_is_no_number() -> No
     free = foretell(shares[:1], PRICES, unknown="a guess")
 
     assert unpriced.usd is None and unpriced.note == "the price of pool cloud is not known yet"
-    assert guessed.usd is None and not guessed.timed and "a guess: nothing has been rendered" in guessed.note
+    assert (
+        guessed.usd is None
+        and not guessed.timed
+        and guessed.note.endswith("not known: nothing has been rendered with blender yet")
+    )
     assert free.usd is not None and free.usd.high == 0.0 and not free.timed
 
 
