@@ -31,7 +31,7 @@ from scheduler.domain.cost_caps import (
 )
 from scheduler.domain.costs import HOUR_S
 from scheduler.domain.estimating import FrameTime, work_kind
-from scheduler.domain.states import WorkerStatus
+from scheduler.domain.states import TERMINAL_JOBS, WorkerStatus
 from scheduler.service.farm import Farm
 from scheduler.service.forecasting import Forecaster
 from scheduler.service.intending import PRICED_BACKENDS
@@ -44,6 +44,7 @@ from scheduler.service.submitting import Draft
 from scheduler.settings import SitePool
 from scheduler.store import hot
 from scheduler.store.capped_usage import CappedJob, CappedUsage, OpenRow, load_capped, load_capped_usage
+from scheduler.store.tables import Job
 from scheduler.store.transaction import Transaction
 
 STOPPED = "the job's cost cap of {cap:.2f} USD is reached"
@@ -99,8 +100,7 @@ class Capper:
             return
         purses.begin()
         began_s = clock.monotonic()
-        capped, used = await asyncio.to_thread(self._read, tariff)
-        took_s = clock.monotonic() - began_s
+        capped, used, took_s = await asyncio.to_thread(self._read, tariff)
         self._not_before_s = began_s + min(took_s / LOAD_MAX, self.ahead_s / 2)
         self._rates = used.usd_per_s
         tariff = self.tariff()
@@ -150,6 +150,17 @@ class Capper:
             lengths[step.index] = length_of(self._estimator.frame_time(facts_of(row), kind), frames)
         return self.purse(Bill(row.cost_cap_usd), row.timeout_s, lengths, self.tariff())
 
+    def purse_of(self, row: Job) -> Purse | None:
+        """A stored job's purse as it was counted last; of one that was not counted yet, as if it had cost nothing.
+
+        None: it has no cap, or has ended.
+        """
+        job = row.id or 0
+        found = self._farm.live.purses.jobs.get(job)
+        if found is not None or row.cost_cap_usd is None or row.status in TERMINAL_JOBS:
+            return found
+        return self.purse(Bill(row.cost_cap_usd), row.timeout_s, self._lengths(job), self.tariff())
+
     def purse(self, bill: Bill, timeout_s: float, lengths: Mapping[int, TaskLength], tariff: Tariff) -> Purse:
         """A job's purse: how every pool with a price stands to it."""
         known = [
@@ -168,14 +179,15 @@ class Capper:
 
     # ---- Counting ----------------------------------------------------------------------------------------------------
 
-    def _read(self, tariff: Tariff) -> tuple[list[CappedJob], CappedUsage]:
+    def _read(self, tariff: Tariff) -> tuple[list[CappedJob], CappedUsage, float]:
+        """What the store says, and how long it took to say it."""
+        began_s = self._farm.clock.monotonic()
         live = [worker.id for worker in self._farm.live.workers.copy().values() if worker.pool in tariff.costly]
         prices = {**dict.fromkeys(tariff.unpriced, 0.0), **tariff.prices}
         with self._farm.store.read() as session:
             capped = load_capped(session)
-            if not capped:
-                return [], CappedUsage()
-            return capped, load_capped_usage(session, capped, prices, live, tariff.sites)
+            used = load_capped_usage(session, capped, prices, live, tariff.sites) if capped else CappedUsage()
+        return capped, used, self._farm.clock.monotonic() - began_s
 
     def _bills(self, capped: Iterable[CappedJob], used: CappedUsage) -> dict[int, Bill]:
         now_s, running = self._farm.now_s(), dict[int, list[OpenAttempt]]()

@@ -104,11 +104,12 @@ class Explainer:
             if (lease := self._farm.live.leases.get(task)) is None or lease.job == job
         }
         facts = await asyncio.to_thread(_load, self._farm, job, stuck)
-        around = self._surveyor.look()
+        around, purse = self._surveyor.look(), self._capper.purse_of(facts.row)
+        if purse is not None:
+            around = replace(around, unaffordable={job: purse.closed})
         place = place_of(facts.row, facts.override.priority if facts.override else None)
         verdict = route_of(facts.row, place, around, self._farm.book, tasks=facts.tasks)
         facts = replace(facts, waiting=replace(facts.waiting, **self._at_sites(facts, verdict, around)))
-        purse = self._farm.live.purses.jobs.get(job)
         told = {
             "job": f"{job:05d}",
             "status": facts.row.status,

@@ -15,10 +15,12 @@ def pause(seconds: float = 0.1) -> None:
     threading.Event().wait(seconds)
 
 
-def until(look: Callable[[], Found], within_s: float = 60.0, every_s: float = 0.02) -> Found:
-    """Look again and again until something is found, and return it."""
+def until(
+    look: Callable[[], Found], within_s: float = 60.0, every_s: float = 0.02, tell: Callable[[], object] = str
+) -> Found:
+    """Look again and again until something is found, and return it; `tell` says how things are if nothing is."""
     deadline = time.monotonic() + within_s
     while not (found := look()):
-        assert time.monotonic() < deadline, f"nothing came of it in {within_s:.0f} s"
+        assert time.monotonic() < deadline, f"nothing came of it in {within_s:.0f} s: {found!r} {tell()}"
         pause(every_s)
     return found

@@ -161,7 +161,7 @@ def test_a_worker_is_asked_to_go_though_rqd_only_kills(backend: OpencueBackend, 
     backend.terminate([instance.id])
     until(lambda: not backend.list())
 
-    until(lambda: log.read_text().split() == ["asked", "left"])
+    until(lambda: log.read_text().split() == ["asked", "left"], tell=log.read_text)
     until(lambda: not [*tmp_path.glob("outfield-*")])
     assert backend.events() == []
 

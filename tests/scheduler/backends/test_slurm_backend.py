@@ -124,7 +124,7 @@ def running(backend: SlurmBackend, intent: str, count: int = 1) -> list[Instance
         found = [i for i in backend.list() if i.intent == intent and i.state is InstanceState.RUNNING]
         return found if len(found) == count else []
 
-    return until(look)
+    return until(look, tell=backend.list)
 
 
 def test_a_worker_is_warned_once_then_told_to_go_and_may_take_its_time(

@@ -116,6 +116,7 @@ def test_nothing_starts_where_it_costs_before_the_money_was_counted(farm: LooseF
     worker = farm.join("dear", pool="rented", slots=1)
     job = submit(farm, 5.0)
     farm.farm.live.purses.jobs.clear()
+    assert why(farm, job)["cost_cap"]["spent_usd"] == 0.0
 
     assert farm.sync(worker, want=1).leases == []
     look(farm)
