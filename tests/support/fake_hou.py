@@ -62,6 +62,7 @@ class Parm(_Hou, stub="Parm"):
 
     def __init__(self, node: Node, name: str, value: Any, tags: dict[str, str]) -> None:
         self._node, self._name, self.value, self._tags = node, name, value, tags
+        self.disabled = False
 
     def node(self) -> Node:
         return self._node
@@ -78,6 +79,9 @@ class Parm(_Hou, stub="Parm"):
     def evalAsStringAtFrame(self, frame: float) -> str:
         text = self._node.scene.expanded(str(self.value)).replace("$OS", self._node.path().rpartition("/")[2])
         return re.sub(r"\$\{?F(\d*)\}?", lambda mark: str(int(frame)).zfill(int(mark[1] or 1)), text)
+
+    def isDisabled(self) -> bool:
+        return self.disabled
 
     def evalAsInt(self) -> int:
         return int(self.value)
@@ -125,11 +129,20 @@ class RenderNode(Node, stub="RopNode"):
         return self.bypassed
 
 
+class SopNode(Node, stub="SopNode"):
+    """A node of geometry; it may be bypassed."""
+
+    bypassed = False
+
+    def isBypassed(self) -> bool:
+        return self.bypassed
+
+
 class Scene:
     """What is open."""
 
     def __init__(self, project: Path) -> None:
-        self.project, self.in_window, self.is_new, self.modified = str(project), True, False, False
+        self.project, self.in_window, self.modified = str(project), True, False
         self.path, self.frame, self.version = f"{project}/untitled.hip", 5.0, (20, 5, 332)
         self.nodes: dict[str, Node] = {}
         self.locked: set[str] = set()
@@ -142,7 +155,7 @@ class Scene:
 
     def add(self, path: str, kind: Type, **parms: Any) -> Node:
         """A node."""
-        made = (RenderNode if kind.category() is ROP else Node)(self, path, kind, parms)
+        made = {ROP: RenderNode, SOP: SopNode}.get(kind.category(), Node)(self, path, kind, parms)
         self.nodes[path] = made
         return made
 
@@ -178,9 +191,6 @@ class HipFile(_Hou, stub="hipFile"):
 
     def path(self) -> str:
         return self._scene.path
-
-    def isNewFile(self) -> bool:
-        return self._scene.is_new
 
     def hasUnsavedChanges(self) -> bool:
         return self._scene.modified or not self._scene.in_window

@@ -44,6 +44,7 @@ class Node(_Nuke, stub="Node"):
 
     def __init__(self, script: Script, kind: str, name: str, knobs: dict[str, Any]) -> None:
         self._script, self._kind, self._name = script, kind, name
+        self.fake_inputs: list[Node] = []
         self._knobs = {each: _knob(script, value) for each, value in knobs.items()}
 
     def Class(self) -> str:
@@ -51,6 +52,10 @@ class Node(_Nuke, stub="Node"):
 
     def fullName(self) -> str:
         return self._name
+
+    def dependencies(self, mask: int) -> list[Node]:
+        assert mask == 7, "inputs, hidden ones, expressions"
+        return self.fake_inputs
 
     def knobs(self) -> dict[str, Knob]:
         return dict(self._knobs)
@@ -139,6 +144,7 @@ def modules(script: Script) -> dict[str, types.ModuleType]:
     """`nuke` and `nukescripts`."""
     made: Any = _Module("nuke")
     made.script = script
+    made.INPUTS, made.HIDDEN_INPUTS, made.EXPRESSIONS = 1, 2, 4
     made.NUKE_VERSION_STRING, made.NUKE_VERSION_MAJOR, made.NUKE_VERSION_MINOR = "15.1v3", 15, 1
 
     def all_nodes(kind: str = "", *, recurseGroups: bool = False) -> list[Node]:  # noqa: N803 - its name there
@@ -163,7 +169,15 @@ def modules(script: Script) -> dict[str, types.ModuleType]:
     }
     for name, function in functions.items():
         setattr(made, name, held_function(STUBS, name, function))
-    for name in ("GUI", "NUKE_VERSION_STRING", "NUKE_VERSION_MAJOR", "NUKE_VERSION_MINOR"):
+    for name in (
+        "GUI",
+        "INPUTS",
+        "HIDDEN_INPUTS",
+        "EXPRESSIONS",
+        "NUKE_VERSION_STRING",
+        "NUKE_VERSION_MAJOR",
+        "NUKE_VERSION_MINOR",
+    ):
         assert STUBS.has(name), name
     scripts: Any = types.ModuleType("nukescripts")
     scripts.panels = types.ModuleType("nukescripts.panels")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any, Iterator, List, Tuple
+from typing import Any, Iterator, List, Set, Tuple
 
 import nuke
 
@@ -119,25 +119,40 @@ def _frames(node: Any) -> str:
 def needs() -> Iterator[List[Need]]:
     """The files of every node that is on, some at a time."""
     some: List[Need] = []
+    used = _used()
     for count, node in enumerate(nuke.allNodes(recurseGroups=True), 1):
-        some.extend(_needs_of(node))
+        some.extend(_needs_of(node, used))
         if count % STEP_NODES == 0:
             yield some
             some = []
     yield some
 
 
-def _needs_of(node: Any) -> Iterator[Need]:
-    kind = str(node.Class())
-    if kind in WRITERS or _is_off(node):
+def _used() -> Set[str]:
+    """The full names of all that some Write node is fed by."""
+    links = nuke.INPUTS | nuke.HIDDEN_INPUTS | nuke.EXPRESSIONS
+    found, left = set(), writes()  # type: Set[str], List[Any]
+    while left:
+        node = left.pop()
+        if node.fullName() not in found:
+            found.add(str(node.fullName()))
+            left.extend(node.dependencies(links))
+    return found
+
+
+def _needs_of(node: Any, used: Set[str]) -> Iterator[Need]:
+    """A file that no Write node is fed by is spare. What feeds what inside of a group is not looked at."""
+    kind, owner = str(node.Class()), str(node.fullName())
+    if kind in WRITERS or _is_off(node) or not _knob_number(node, "read_from_file", 1):
         return
+    is_spare = owner not in used and "." not in owner
     for name, knob in sorted(node.knobs().items()):
         if knob.Class() == "File_Knob" and name not in LEFT_OUT:
             raw = str(knob.value() or "").strip()
             named = str(nuke.filename(node) or raw) if name == "file" and kind == "Read" else _evaluated(knob, raw)
             if named:
                 what, where = of_set(os.path.normpath(absolute(hashes(named))), KINDS.get(kind, "other"))
-                yield Need(what, where, str(node.fullName()), raw=raw)
+                yield Need(what, where, owner, raw=raw, spare=is_spare)
 
 
 def _evaluated(knob: Any, raw: str) -> str:

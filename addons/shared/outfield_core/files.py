@@ -15,6 +15,9 @@ from .outputs import HASHES
 
 DIGITS = re.compile(r"\d+")
 TILE_MARK = re.compile(r"<UDIM>|<UVTILE>|%\(UDIM\)d", re.IGNORECASE)
+SPARE = ("sound", "folder", "other")
+"""A render does not hear, and simulates what is not baked."""
+
 FOLDER_FILES_MAX = 50_000
 """Files of one cache folder; beyond that something else is meant."""
 
@@ -22,11 +25,15 @@ FOLDER_FILES_MAX = 50_000
 class Need:
     """Something the scene names: its kind, its absolute path, whose it is, and the path as it is written there.
 
-    `kind`: library, image, udim, sequence, movie, font, sound, volume, cache, folder, ies, script or other.
+    `kind`: library, image, udim, sequence, movie, font, sound, volume, cache, folder, ies, script or other. `spare`: no
+    render is known to read it.
     """
 
-    def __init__(self, kind: str, path: str, owner: str, *, raw: str = "", linked: bool = False) -> None:
+    def __init__(
+        self, kind: str, path: str, owner: str, *, raw: str = "", linked: bool = False, spare: bool = False
+    ) -> None:
         self.kind, self.path, self.owner, self.raw, self.linked = kind, path, owner, raw, linked
+        self.spare = spare or kind in SPARE
 
     def __repr__(self) -> str:
         return "Need({!r}, {!r}, {!r})".format(self.kind, self.path, self.owner)

@@ -103,13 +103,14 @@ def _output(facts: Facts) -> Iterable[Finding]:
 def _files(facts: Facts) -> Iterable[Finding]:
     if facts.files is None:
         return
-    for code, needs in (("missing", facts.files.missing), ("unreadable", facts.files.unreadable)):
+    for code, lacking in (("missing", facts.files.missing), ("unreadable", facts.files.unreadable)):
+        needs = sorted(lacking, key=lambda need: need.spare)
         for need in needs[:LISTED_MAX]:
             yield _of_need(code, need)
         if len(needs) > LISTED_MAX:
             yield Finding(
                 code + "_more",
-                ERROR,
+                WARNING if needs[LISTED_MAX].spare else ERROR,
                 "{count} more files are missing or cannot be read.",
                 {"count": len(needs) - LISTED_MAX},
                 fix="find_files",
@@ -132,8 +133,8 @@ _TROUBLES = {"missing": "{kind} {path} is missing ({owner}).", "unreadable": "{k
 
 def _of_need(code: str, need: Need) -> Finding:
     severity, fix = ERROR, "find_files" if code == "missing" else ""
-    if need.kind in ("sound", "folder", "other"):
-        severity, fix = WARNING, ""  # a render does not hear, and simulates what is not baked
+    if need.spare:
+        severity, fix = WARNING, ""
     elif need.kind == "font" and not need.linked:
         fix = "builtin_font"
     values = {"kind": tr(_KINDS.get(need.kind, _KINDS["other"])), "path": shown(need.path), "owner": shown(need.owner)}

@@ -39,6 +39,8 @@ def production(scene, project) -> None:
     scene.file("/obj/char/alembic", "$HIP/abc/char.abc", "fileName")
     scene.file("/obj/cache/filecache", "$HIP/geo/out.$F4.bgeo.sc", filechooser_mode="write")
     scene.file("/obj/inside", "op:/obj/geo1/OUT")
+    scene.file("/obj/bypassed", "$HIP/geo/old.bgeo").bypassed = True
+    scene.file("/obj/unused", "$HIP/geo/older.bgeo").parm("file").disabled = True
     scene.file("/obj/default", "$HFS/houdini/pic/default.pic")
     scene.libraries += [f"{project}/hda/tree.hda", f"{HFS}/houdini/otls/OPlibSop.hda"]
 

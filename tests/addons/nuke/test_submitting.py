@@ -24,6 +24,13 @@ def lay(project, *names: str) -> None:
         path.write_text(name)
 
 
+def feed(node, *inputs) -> None:
+    """Connect them, by way of a node in between."""
+    between = type(node)(node._script, "Blur", "between", {})
+    between.fake_inputs = list(inputs)
+    node.fake_inputs = [between, between]
+
+
 def production(script, project) -> None:
     """A comp as they are: sequences both ways, expressions, cameras, groups, nodes that are off."""
     lay(project, "plates/bg.1001.exr", "plates/bg.1002.exr", "plates/fg_0001.dpx", "plates/fg_0002.dpx",
@@ -80,7 +87,7 @@ def test_a_farm_that_renders_nuke_gets_what_it_describes(script, nuke_farm):
         (lambda script: None, "no node that renders images"),
         (lambda script: script.write("Write1", "r/a.%V.%04d.exr"), "Write1 writes a file for each view"),
         (lambda script: [script.write(f"W{n}", "r/a.%04d.exr") for n in "ab"], "write to the same files"),
-        (lambda script: [script.write("W", "r/a.%04d.exr"), script.read("R", "gone.%04d.exr")], "is missing"),
+        (lambda script: feed(script.write("W", "r/a.%04d.exr"), script.read("R", "gone.%04d.exr")), "is missing"),
     ],
 )
 def test_what_stands_in_the_way(script, make, words):
@@ -89,6 +96,19 @@ def test_what_stands_in_the_way(script, make, words):
         submit()
 
     assert script.writes == []
+
+
+def test_what_nothing_renders_is_only_warned_of(script, tmp_path):
+    script.write("W", "r/a.%04d.exr")
+    script.read("Unused", "gone.%04d.exr")
+    script.add("Camera3", "Camera1", file=("File_Knob", "old.abc"), read_from_file=False)
+    submit()
+
+    assert len(kept(tmp_path / "spool")) == 1
+    assembly = part("desk").desk.new_assembly()
+    for _ in assembly.gather():
+        pass
+    assert [(each.code, each.severity) for each in assembly.inspect()] == [("missing_sequence", "warning")]
 
 
 @pytest.mark.parametrize(

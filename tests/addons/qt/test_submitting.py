@@ -20,10 +20,7 @@ def submit(**wishes):
 
 def forget_the_file(program, folder) -> None:
     """As if it had never been saved."""
-    if hasattr(program, "is_new"):
-        program.is_new, program.path = True, str(folder / "untitled.hip")
-    else:
-        program.path = ""
+    program.path = str(folder / "untitled.hip") if hasattr(program, "mantra") else ""
 
 
 def test_the_payload_is_the_golden_one(program, built, folder, tmp_path):

@@ -193,6 +193,16 @@ def test_many_missing_files_are_counted_not_listed():
     assert "480 more files are missing or cannot be read." in sentences
 
 
+def test_of_many_missing_files_those_that_a_render_reads_come_first():
+    facts = worst_facts()
+    spare = [Need("image", f"/p/{number}.png", "x", spare=True) for number in range(30)]
+    facts.files.missing = [*spare, Need("image", "/p/needed.png", "x"), Need("sound", "/p/a.wav", "x")]
+    found = {finding.target: finding.severity for finding in findings(facts) if finding.code.startswith("missing")}
+
+    assert found["/p/needed.png"] == "error"
+    assert {severity for target, severity in found.items() if target != "/p/needed.png"} == {"warning"}
+
+
 def test_sequences_tiles_and_folders_are_unfolded(tmp_path):
     for name in (
         "s_0001.png",

@@ -44,7 +44,8 @@ STEP_REFERENCES = 64
 
 def path() -> str:
     """The scene's file; "" while it was never saved."""
-    return "" if hou.hipFile.isNewFile() else str(hou.hipFile.path())
+    named = str(hou.hipFile.path())
+    return named if os.path.isfile(named) else ""
 
 
 def origin() -> str:
@@ -74,7 +75,7 @@ def render_nodes() -> List[RenderNode]:
         top = hou.node(network)
         for node in top.allSubChildren(recurse_in_locked_nodes=False) if top is not None else ():
             parm = next((each for each in (node.parm(name) for name in OUTPUT_PARMS) if each is not None), None)
-            if parm is not None and not (hasattr(node, "isBypassed") and node.isBypassed()):
+            if parm is not None and not _is_bypassed(node):
                 found.append(_render_node(node, parm))
     return found
 
@@ -110,7 +111,7 @@ def needs() -> Iterator[List[Need]]:
 
 
 def _need(parm: Any, raw: str) -> Optional[Need]:
-    if parm is not None and _is_written(parm):
+    if parm is not None and (_is_written(parm) or parm.isDisabled() or _is_bypassed(parm.node())):
         return None
     named = pattern_of(lambda frame: str(parm.evalAsStringAtFrame(frame))) if parm is not None else _expanded(raw)
     if not named or INSIDE.match(named):
@@ -123,6 +124,11 @@ def _need(parm: Any, raw: str) -> Optional[Need]:
     kind = next((name for name, endings in KINDS.items() if ending in endings), "other")
     kind, where = of_set(found, kind)
     return Need(kind, where, owner, raw=raw)
+
+
+def _is_bypassed(node: Any) -> bool:
+    """Not every kind of node can be."""
+    return bool(hasattr(node, "isBypassed") and node.isBypassed())
 
 
 def _is_written(parm: Any) -> bool:
