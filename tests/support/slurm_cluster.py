@@ -24,6 +24,7 @@ from components import require
 START_TRIES = 200
 PAUSE_S = 0.05
 CALL_S = 20.0
+END_S = 60.0
 
 CONFIGURATION = """\
 ClusterName=test
@@ -113,10 +114,13 @@ class SlurmCluster:
         self.until(lambda: "UP" in self.query("scontrol", "ping"))
 
     def stop_controller(self) -> None:
-        """kill -9 of slurmctld."""
+        """End slurmctld, which saves what it knows.
+
+        Killed, it would begin with old job numbers anew, and a node drains itself that is given one a second time.
+        """
         daemon = self._daemons.pop("slurmctld")
-        daemon.kill()
-        daemon.wait(10)
+        daemon.terminate()
+        daemon.wait(END_S)
 
     def start_node(self, name: str) -> None:
         """Start a node's slurmd."""
@@ -134,6 +138,10 @@ class SlurmCluster:
     def environment(self) -> dict[str, str]:
         """What Slurm's programs need to find this cluster."""
         return {"PATH": os.environ["PATH"] + ":/usr/sbin:/sbin", "HOME": "/", "SLURM_CONF": str(self.conf)}
+
+    def state(self) -> str:
+        """Its nodes and its queue, for whoever waits in vain."""
+        return "\n".join((self.query("sinfo", "-N", "-l"), self.query("squeue", "-l"), self.log()))
 
     def log(self) -> str:
         """The last words of every daemon."""

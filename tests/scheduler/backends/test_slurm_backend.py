@@ -119,12 +119,12 @@ def fill_with_what_goes_first(cluster: SlurmCluster) -> None:
     assert cluster.call("sbatch", *options).returncode == 0
 
 
-def running(backend: SlurmBackend, intent: str, count: int = 1) -> list[Instance]:
+def running(backend: SlurmBackend, cluster: SlurmCluster, intent: str, count: int = 1) -> list[Instance]:
     def look() -> list[Instance]:
         found = [i for i in backend.list() if i.intent == intent and i.state is InstanceState.RUNNING]
         return found if len(found) == count else []
 
-    return until(look, tell=backend.list)
+    return until(look, tell=cluster.state)
 
 
 def test_a_worker_is_warned_once_then_told_to_go_and_may_take_its_time(
@@ -139,7 +139,7 @@ def test_a_worker_is_warned_once_then_told_to_go_and_may_take_its_time(
     program.write_text(LISTENER.format(log=log))
     backend.launch(LaunchOrder("signals", 1, f"timeout 900 {sys.executable} {program}\necho never\n", 3600.0))
     until(log.exists)
-    (instance,) = running(backend, "signals")
+    (instance,) = running(backend, cluster, "signals")
     cluster.call("scancel", "--batch", "--signal=USR1", instance.id)
     until(log.read_text)
     assert log.read_text() == "SIGUSR1\n"
@@ -185,12 +185,12 @@ def test_what_a_killed_worker_leaves_is_wiped_by_the_next_one(
     backend.launch(LaunchOrder("next", 1, "exec sleep 600", 3600.0))
     until(lambda: not frame.parent.exists())
 
-    assert running(backend, "next")
+    assert running(backend, cluster, "next")
 
 
 def test_a_node_that_fails_takes_its_worker_and_is_told(backend: SlurmBackend, cluster: SlurmCluster) -> None:
     backend.launch(LaunchOrder("node", 2, "exec sleep 600", 3600.0))
-    lost, stays = running(backend, "node", 2)
+    lost, stays = running(backend, cluster, "node", 2)
     backend.events()  # what the cluster remembers of other tests
     cluster.down(lost.address)
     told = until(backend.events)
@@ -198,14 +198,14 @@ def test_a_node_that_fails_takes_its_worker_and_is_told(backend: SlurmBackend, c
 
     assert [(each.kind, each.instance) for each in told] == [(NoticeKind.FAILED, lost.id)]
     assert "node failed" in told[0].message
-    assert [each.id for each in running(backend, "node")] == [stays.id]
+    assert [each.id for each in running(backend, cluster, "node")] == [stays.id]
 
 
 def test_what_waits_in_a_full_cluster_is_known_one_by_one(backend: SlurmBackend, cluster: SlurmCluster) -> None:
     """Every second one is cancelled, so that Slurm's list of what waits is longer than the 64 characters it likes."""
     order = LaunchOrder("many", 80, "exec sleep 600", 3600.0)
     made = backend.launch(order)
-    running(backend, "many", NODES)
+    running(backend, cluster, "many", NODES)
     backend.terminate([each.id for each in made[10:] if int(each.id.partition("_")[2]) % 2])
     expected = {each.id for each in made[10:] if not int(each.id.partition("_")[2]) % 2}
 
