@@ -130,7 +130,7 @@ class Follower:
         self._wake.set()
 
     def try_job(self, body: Optional[Dict[str, Any]]) -> None:
-        """Ask where this job would run and when it would be done; the answer comes as `view.trial`."""
+        """Ask where this job would run and when it would be done; the answer comes as `view.trial`. None: forget it."""
         if body != self._trial:
             self._trial = body
             self.view = self.view.but(trial=None, trial_error=None)

@@ -241,9 +241,7 @@ class Session:
         if ended.error is not None:
             self.say(False, str(ended.error))
         elif not ended.send:
-            trial = ended.assembly.trial
-            if trial is not None:
-                self.follower.try_job(trial)
+            self.follower.try_job(ended.assembly.trial)
 
     def _take_outcomes(self) -> None:
         while self.sender.outcomes:
