@@ -3,7 +3,8 @@
 set -euo pipefail
 
 packages=(blender xvfb xauth chromium chromium-driver povray postgresql gcc libc6-dev util-linux iproute2 python3-numpy
-    slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge shellcheck systemd)
+    slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge shellcheck systemd
+    libegl1 libgl1 libxkbcommon0 libfontconfig1 libglib2.0-0)
 lock_wait_s=300
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then

@@ -5,6 +5,7 @@ Under OUTFIELD_REQUIRE_COMPONENTS=1 a missing component fails the test instead.
 
 from __future__ import annotations
 
+import ctypes.util
 import os
 import shutil
 from pathlib import Path
@@ -21,6 +22,7 @@ INSTALL = {
     "ip": "apt-get install iproute2",
     "postgresql": "apt-get install postgresql",
     "povray": "apt-get install povray",
+    "qt": "apt-get install libegl1 libgl1 libxkbcommon0 libfontconfig1 libglib2.0-0",
     "rqd": "make components",
     "sbatch": "apt-get install slurm-client",
     "slurmctld": "apt-get install slurmctld slurm-wlm-basic-plugins",
@@ -52,8 +54,11 @@ def find(component: str) -> Path | None:
         return STORES / "bin" / "weed" if (STORES / "bin" / "weed").exists() else None
     if component == "fake-gcs-server":
         return next(STORES.glob("lib/python*/site-packages/fake_gcs_server_*/vendor/*/bin/fake-gcs-server-*"), None)
-    path = shutil.which(component) or shutil.which(component, path="/usr/sbin:/sbin")  # where daemons live
-    path = shutil.which({"xvfb": "xvfb-run"}.get(component, component))
+    if component == "qt":
+        library = ctypes.util.find_library("EGL") and ctypes.util.find_library("xkbcommon")
+        return Path(library) if library else None
+    program = {"xvfb": "xvfb-run"}.get(component, component)
+    path = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")  # where daemons live
     return Path(path) if path else None
 
 

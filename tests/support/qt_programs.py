@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from components import require
+
 ENDS = {"outfield_qt.turns": "stop", "outfield_qt.window": "close", "outfield_core.running": "stop"}
 OURS = ("outfield", "hou", "nuke", "nukescripts")
 
@@ -48,6 +50,7 @@ def part(name: str) -> Any:
 
 def application() -> Any:
     """Qt, without a screen."""
+    require("qt")
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     from PySide6 import QtWidgets
 
