@@ -13,6 +13,7 @@ from scheduler.api.bodies import json_object
 from scheduler.api.context import Caller, OnFarm, Serving, guarded, next_page, page_size, takes, tells
 from scheduler.api.job_shapes import EventShape, JobEntry, JobShape, TaskShape
 from scheduler.api.requests import CancelJob, CostCap, Priority, Retry, read
+from scheduler.domain.costs import in_usd
 from scheduler.domain.wishes import Source
 from scheduler.errors import NotFound, Refused
 from scheduler.service import controlling
@@ -195,7 +196,7 @@ async def cost_cap(request: Request, farm: OnFarm, caller: Caller, job: str) -> 
     number = number_of_job(job)
     usd = read(CostCap, await json_object(request)).cost_cap_usd
     await cap_job(farm, number, usd, caller.name)
-    return await _shown(farm, number, "freed of its cost cap" if usd is None else f"capped at {usd:.2f} USD")
+    return await _shown(farm, number, "freed of its cost cap" if usd is None else f"capped at {in_usd(usd)} USD")
 
 
 async def _remove(farm: Farm, text: str, by: str) -> Response:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from scheduler.cli.jobs import JobArgument
-from scheduler.cli.output import Column
+from scheduler.cli.output import Column, money
 from scheduler.cli.session import Cli
 from scheduler.cli.times import duration, parse_time
 from scheduler.clock import SystemClock
@@ -108,11 +108,6 @@ def share_line(share: Mapping[str, Any]) -> str:
     if share["usd"] is not None:
         parts.append(money(share["usd"]))
     return f"{share['pool']}: {', '.join(parts)}"
-
-
-def money(usd: float) -> str:
-    """US dollars; of a few cents, the digits that count."""
-    return f"{usd:.2f} USD" if usd >= 0.1 or usd == 0 else f"{usd:.2g} USD"
 
 
 def moment(text: str | None, now: datetime) -> str:

@@ -11,7 +11,7 @@ import typer
 
 from scheduler.cli.bulk import each
 from scheduler.cli.exits import ExitCode, Usage
-from scheduler.cli.output import Column
+from scheduler.cli.output import Column, money
 from scheduler.cli.session import Cli
 from scheduler.cli.times import ago
 from scheduler.clock import SystemClock
@@ -208,7 +208,7 @@ def job_fields(job: Mapping[str, Any], when: Callable[[str | None], str]) -> lis
         ("settings", [f"{key}={value}" for key, value in job["settings"].items()]),
         ("priority", job["priority"]),
         ("deadline", job["deadline"]),
-        ("cost cap", None if job.get("cost_cap_usd") is None else f"{job['cost_cap_usd']:.2f} USD"),
+        ("cost cap", None if job.get("cost_cap_usd") is None else money(job["cost_cap_usd"])),
         ("user", job["user"]),
         ("tracking", [f"{key} {value}" for key, value in tracking.items() if value]),
         ("depends on", [f"{need['jobID']}{'' if need['met'] else ' (waits)'}" for need in job["depends_on"]]),

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from scheduler.domain.costs import in_usd
 from scheduler.errors import OutfieldError
 
 if TYPE_CHECKING:
@@ -153,3 +154,8 @@ def _problems(details: Any) -> Iterable[tuple[str, str]]:
     for item in details if isinstance(details, list) else []:
         if isinstance(item, dict) and "field" in item and item.get("problem"):
             yield str(item["field"]), str(item["problem"])
+
+
+def money(usd: float) -> str:
+    """US dollars as people read them."""
+    return f"{in_usd(usd)} USD"

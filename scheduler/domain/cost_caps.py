@@ -14,6 +14,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from scheduler.domain.costs import in_usd
+
 AHEAD_S = 10.0
 """So long before the cap would be reached attempts are stopped, and so much more than it may take each is set aside."""
 
@@ -26,9 +28,9 @@ TRIAL_AHEADS = 2.0
 ENDLESS = 1_000_000
 """More tasks than any worker asks for."""
 
-SPENT = "its cost cap of {cap:.2f} USD has {left} USD left, and one more task here may cost {unit} USD"
+SPENT = "its cost cap of {cap} USD has {left} USD left, and one more task here may cost {unit} USD"
 FULL = (
-    "its cost cap of {cap:.2f} USD has {left} USD left beside what is set aside for the tasks that run, and one more"
+    "its cost cap of {cap} USD has {left} USD left beside what is set aside for the tasks that run, and one more"
     " may cost {unit} USD"
 )
 FREE_ONLY = "its cost cap is 0 USD: it runs only where that costs nothing"
@@ -173,9 +175,4 @@ def judge(bill: Bill, usd_per_s: float, lengths: Iterable[TaskLength], ahead_s: 
     left_usd = max(0.0, left_usd) if standing is Standing.FULL else bill.unspent_usd
     words = FULL if standing is Standing.FULL else SPENT
     unit = in_usd(usd_per_s * (length.longest_s + ahead_s))
-    return Verdict(standing, 0, words.format(cap=bill.cap_usd, left=in_usd(left_usd), unit=unit))
-
-
-def in_usd(usd: float) -> str:
-    """US dollars to the cent; what is less than ten cents with two digits that count."""
-    return f"{usd:.2f}" if usd >= 0.1 or usd <= 0 else f"{usd:.2g}" if usd >= 1e-4 else "less than 0.0001"
+    return Verdict(standing, 0, words.format(cap=in_usd(bill.cap_usd), left=in_usd(left_usd), unit=unit))

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from scheduler.domain.costs import HOUR_S
+from scheduler.domain.costs import HOUR_S, in_usd
 from scheduler.domain.estimating import GUESS, Z80
 
 SD_MAX = 2.5
@@ -19,7 +19,7 @@ SD_MAX = 2.5
 NO_TIMES = "how long its frames take is not known: {basis}"
 NO_PRICE = "the price of pool {pool} is not known yet"
 CAPPED = (
-    "without its cost cap of {cap:.2f} USD it would cost about {usd:.2f} USD: once the cap is reached, the rest waits"
+    "without its cost cap of {cap} USD it would cost about {usd} USD: once the cap is reached, the rest waits"
     " for pools that cost nothing, so it may end later than told, or not at all"
 )
 
@@ -105,7 +105,7 @@ def under_cap(found: CostForecast, cap_usd: float | None, spent_usd: float = 0.0
         return found
     most = max(cap_usd, spent_usd)
     usd = Interval(*(min(value, most) for value in (found.usd.low, found.usd.likely, found.usd.high)))
-    note = CAPPED.format(cap=cap_usd, usd=found.usd.likely) if found.usd.likely > most else found.note
+    note = CAPPED.format(cap=in_usd(cap_usd), usd=in_usd(found.usd.likely)) if found.usd.likely > most else found.note
     return CostForecast(usd, found.shares, note, found.timed)
 
 

@@ -93,3 +93,8 @@ def period_end_s(period: Period, now_s: float) -> float | None:
     if period == "month":
         return (start + timedelta(days=32)).replace(day=1).timestamp()
     return (start + timedelta(days=7 if period == "week" else 1)).timestamp()
+
+
+def in_usd(usd: float) -> str:
+    """US dollars to the cent; what is less than ten cents with two digits that count."""
+    return f"{usd:.2f}" if usd >= 0.1 or usd <= 0 else f"{usd:.2g}" if usd >= 1e-4 else "less than 0.0001"

@@ -25,11 +25,10 @@ from scheduler.domain.cost_caps import (
     Standing,
     TaskLength,
     Verdict,
-    in_usd,
     judge,
     to_stop,
 )
-from scheduler.domain.costs import HOUR_S
+from scheduler.domain.costs import HOUR_S, in_usd
 from scheduler.domain.estimating import FrameTime, work_kind
 from scheduler.domain.states import TERMINAL_JOBS, WorkerStatus
 from scheduler.service.farm import Farm
@@ -47,7 +46,7 @@ from scheduler.store.capped_usage import CappedJob, CappedUsage, OpenRow, load_c
 from scheduler.store.tables import Job
 from scheduler.store.transaction import Transaction
 
-STOPPED = "the job's cost cap of {cap:.2f} USD is reached"
+STOPPED = "the job's cost cap of {cap} USD is reached"
 
 LOAD_MAX = 0.05
 """Part of the time that counting may take."""
@@ -218,7 +217,7 @@ class Capper:
     # ---- Stopping ----------------------------------------------------------------------------------------------------
 
     async def _stop(self, job: int, bill: Bill, stopped: list[OpenAttempt]) -> None:
-        live, words = self._farm.live, STOPPED.format(cap=bill.cap_usd)
+        live, words = self._farm.live, STOPPED.format(cap=in_usd(bill.cap_usd))
         held = [Held(one.task, one.attempt) for one in stopped]
 
         def change(tx: Transaction, ledger: Ledger) -> None:

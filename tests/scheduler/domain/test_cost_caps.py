@@ -15,10 +15,10 @@ from scheduler.domain.cost_caps import (
     Standing,
     TaskLength,
     allow,
-    in_usd,
     judge,
     to_stop,
 )
+from scheduler.domain.costs import in_usd
 
 AHEAD_S = 10.0
 CENT_A_SECOND = 0.01

@@ -7,23 +7,14 @@ from pathlib import Path
 
 import pytest
 from outbox_desk import Desk, outbox_desk
-from postgres import Cluster
 
 from scheduler.domain.costs import account
 from scheduler.domain.states import JobStatus
 from scheduler.store.usage import load_usage
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    made = Cluster()
-    yield made
-    made.stop()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
-    database = request.getfixturevalue("cluster").url() if request.param == "postgresql" else None
+@pytest.fixture
+def desk(database: str | None, tmp_path: Path) -> Iterator[Desk]:
     with outbox_desk(tmp_path, database, task_status={"RUNNING": "ip", "SUCCEEDED": "rev"}) as desk:
         yield desk
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from farms import LooseFarm
-from postgres import Cluster
 from sqlmodel import select
 
 from scheduler.domain.states import AttemptStatus, JobStatus, TaskStatus
@@ -17,16 +16,8 @@ from scheduler.store.store import Store
 from scheduler.store.tables import Attempt, Event, Frame, Job, Step, Task
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    made = Cluster()
-    yield made
-    made.stop()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def farm(request, tmp_path):
-    database = request.getfixturevalue("cluster").url() if request.param == "postgresql" else None
+@pytest.fixture
+def farm(database, tmp_path):
     opened = LooseFarm(tmp_path, database=database)
     yield opened
     opened.close()

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from farms import LooseFarm
-from postgres import Cluster
 from sqlmodel import col, select
 
 from scheduler.domain.cost_caps import FREE_ONLY, SITE, UNPRICED
@@ -30,17 +29,9 @@ USD_PER_S = 0.001
 RULES = [{"name": "anywhere", "when": "true", "allow": ["rented", "cloud", "sister"]}]
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    made = Cluster()
-    yield made
-    made.stop()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def farm(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LooseFarm]:
+@pytest.fixture
+def farm(database: str | None, tmp_path: Path) -> Iterator[LooseFarm]:
     """A farm that has pools with a price, known and not, and a sister; on both databases."""
-    database = request.getfixturevalue("cluster").url() if request.param == "postgresql" else None
     pools = {
         "rented": OnpremPool(price_usd_per_hour=3600.0 * USD_PER_S),
         "cloud": AwsPool(region="eu-west-1"),

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from farms import LooseFarm
-from postgres import Cluster
 from sqlmodel import col, select
 
 from scheduler.service.forecasting import Forecaster
@@ -18,16 +17,8 @@ from scheduler.store.production import Forecast
 from scheduler.store.tables import Job
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    made = Cluster()
-    yield made
-    made.stop()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def farm(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LooseFarm]:
-    database = request.getfixturevalue("cluster").url() if request.param == "postgresql" else None
+@pytest.fixture
+def farm(database: str | None, tmp_path: Path) -> Iterator[LooseFarm]:
     opened = LooseFarm(tmp_path, database=database)
     yield opened
     opened.close()

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from postgres import Cluster
 from rented_farm import POOL, RentedFarm
 
 from scheduler.domain.costs import account
@@ -15,16 +14,8 @@ from scheduler.service.treasury import standings
 from scheduler.store.usage import load_usage
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    made = Cluster()
-    yield made
-    made.stop()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def farm(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RentedFarm]:
-    database = request.getfixturevalue("cluster").url() if request.param == "postgresql" else None
+@pytest.fixture
+def farm(database: str | None, tmp_path: Path) -> Iterator[RentedFarm]:
     opened = RentedFarm(
         tmp_path,
         database=database,

@@ -8,7 +8,6 @@ import json
 import zipfile
 
 import pytest
-from postgres import Cluster
 from site_farm import URL, SiteFarm
 from sqlmodel import select
 
@@ -23,13 +22,6 @@ from scheduler.service.viewing_tasks import list_tasks, show_task
 from scheduler.settings import BudgetSettings
 from scheduler.store.sites import Handover
 from scheduler.store.tables import Blob, Job
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    made = Cluster()
-    yield made
-    made.stop()
 
 
 def seen(home: SiteFarm, view):
