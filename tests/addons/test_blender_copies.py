@@ -6,8 +6,6 @@ import pytest
 from blender_window import run_window
 from components import require
 
-pytestmark = pytest.mark.processes
-
 KEPT = ("by a child", "no memory for a child", "the child is killed", "the child hangs")
 
 

@@ -8,8 +8,6 @@ from broken_expected import NAMES, SCENES
 
 from scheduler.protocol.bundles import read_bundle
 
-pytestmark = pytest.mark.processes
-
 
 @pytest.fixture(scope="module", params=["blender", "bpy"])
 def home(request, new_home):

@@ -17,7 +17,6 @@ from scheduler.store.store import Store
 from scheduler.store.tables import Event, Job, Meta, Token
 
 Run = Callable[..., Result]
-pytestmark = pytest.mark.processes
 
 
 @pytest.fixture(scope="module")

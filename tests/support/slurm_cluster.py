@@ -150,12 +150,14 @@ class SlurmCluster:
 
     def stop(self) -> None:
         """End everything that was started on this cluster, jobs included, and remove its folder."""
-        for process in self.processes():
-            with suppress(psutil.Error):
-                process.kill()
-        for daemon in self._daemons.values():
+        for daemon in self._daemons.values():  # first, or they would start what waits
             daemon.kill()
             daemon.wait(10)
+        while left := self.processes():
+            for process in left:
+                with suppress(psutil.Error):
+                    process.kill()
+            psutil.wait_procs(left, END_S)
         shutil.rmtree(self.base, ignore_errors=True)
 
     def processes(self) -> list[psutil.Process]:

@@ -18,8 +18,6 @@ from worker.clock import ManualClock
 from worker.runners.base import RenderCancelled, RenderFailed
 from worker.runners.blender import BlenderRunner
 
-pytestmark = pytest.mark.processes
-
 WORKER = """
 import sys, threading
 from pathlib import Path

@@ -12,8 +12,6 @@ from blend_scenes import SceneOptions, is_bpy, make_scenes
 from worker.runners.base import RenderFailed
 from worker.runners.blender import BlenderRunner
 
-pytestmark = pytest.mark.processes
-
 
 @pytest.fixture(scope="session")
 def faulty(program: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:

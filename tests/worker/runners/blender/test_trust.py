@@ -12,8 +12,6 @@ from blend_scenes import SceneOptions, make_scenes, same_pixels
 
 from worker.runners.base import RenderFailed
 
-pytestmark = pytest.mark.processes
-
 MARK = "import pathlib; pathlib.Path({path!r}).write_text('ran')"
 TELL = "import json, os, pathlib; pathlib.Path({path!r}).write_text(json.dumps(dict(os.environ)))"
 RAISE = (
