@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import suppress
 
 import bpy
 
@@ -47,7 +48,10 @@ class Writing:
         """
         if not self._child:
             return True
-        child, status = os.waitpid(self._child, os.WNOHANG)
+        try:
+            child, status = os.waitpid(self._child, os.WNOHANG)
+        except ChildProcessError:  # somebody else has waited for it, and knows how it ended
+            child, status = self._child, -1
         if not child:
             return False
         text = self._last_words()
@@ -61,8 +65,9 @@ class Writing:
     def cancel(self) -> None:
         """Let it be; the file is the caller's to remove."""
         if self._child:
-            os.kill(self._child, signal.SIGKILL)
-            os.waitpid(self._child, 0)
+            with suppress(ProcessLookupError, ChildProcessError):
+                os.kill(self._child, signal.SIGKILL)
+                os.waitpid(self._child, 0)
             self._last_words()
 
     def _fork(self) -> bool:

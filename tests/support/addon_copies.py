@@ -107,6 +107,16 @@ def _killed(_parent: int) -> Callable[..., None]:
     return lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 
 
+def _stolen(_parent: int) -> Callable[[int, int], None]:
+    wait = os.waitpid
+
+    def stolen(child: int, _flags: int) -> None:
+        wait(child, 0)
+        raise ChildProcessError(10, "No child processes")
+
+    return stolen
+
+
 def _hangs(parent: int) -> Callable[[str], None]:
     write = writing().write
 
@@ -133,6 +143,7 @@ WAYS: dict[str, tuple[str, Callable[[int], Callable[..., Any]]]] = {
     "by a child": ("write", _same),
     "no memory for a child": ("os.fork", _no_fork),
     "the child is killed": ("_write_and_end", _killed),
+    "somebody else waits for the child": ("os.waitpid", _stolen),
     "the child hangs": ("write", _hangs),
     "the disk is full": ("write", _full),
 }
