@@ -78,7 +78,7 @@ def _submitting() -> bool:
         import bpy
 
         bpy.ops.outfield.submit("INVOKE_DEFAULT")
-    return bool(here().sender.sending) and here().sender.watch.fraction > 0.25
+    return bool(here().sender.sending) and here().sender.watch.stage == "uploading"
 
 
 def _jobs() -> bool:
