@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import structlog
@@ -113,29 +113,33 @@ class Capper:
 
     def tariff(self) -> Tariff:
         """What pools cost now, by the settings, by what their backends say, and by the workers that are here."""
-        settings, prices, dearest, unpriced = (
-            self._farm.settings.pools,
-            dict[str, float](),
-            dict[str, float](),
-            set[str](),
-        )
-        hourly: dict[str, float] = {}
-        for worker in self._farm.live.workers.values():
-            if worker.status is not WorkerStatus.LOST:
-                self._slots[worker.pool] = worker.slots
-        for name, pool in settings.items():
+        pools, hourly, unpriced = self._farm.settings.pools, dict[str, float](), set[str]()
+        for name, pool in pools.items():
             desk = self._launcher.desks.get(name)
             usd = max(pool.price_usd_per_hour, desk.terms.price_usd_per_hour if desk is not None else 0.0)
             if usd > 0:
-                prices[name], hourly[name] = pool.price_usd_per_hour, usd
-                dearest[name] = usd / HOUR_S / self._slots.get(name, 1)
+                hourly[name] = usd
             elif pool.backend in PRICED_BACKENDS:
                 unpriced.add(name)
-        for worker in self._farm.live.workers.values():
-            if worker.pool in dearest and worker.status is not WorkerStatus.LOST:
-                dearest[worker.pool] = max(dearest[worker.pool], self._rates.get(worker.id, 0.0))
-        sites = frozenset(name for name, pool in settings.items() if name in prices and isinstance(pool, SitePool))
+        prices = {name: pools[name].price_usd_per_hour for name in hourly}
+        dearest = self._dearest_slots(hourly, unpriced) if hourly or unpriced else {}
+        sites = frozenset(name for name in hourly if isinstance(pools[name], SitePool))
         return Tariff(prices, dearest, frozenset(unpriced), sites, hourly)
+
+    def _dearest_slots(self, hourly: Mapping[str, float], unpriced: Collection[str]) -> dict[str, float]:
+        """US dollars for a second of the dearest slot, by pool that has a price."""
+        here = [
+            worker
+            for worker in self._farm.live.workers.values()
+            if (worker.pool in hourly or worker.pool in unpriced) and worker.status is not WorkerStatus.LOST
+        ]
+        for worker in here:
+            self._slots[worker.pool] = worker.slots
+        found = {name: usd / HOUR_S / self._slots.get(name, 1) for name, usd in hourly.items()}
+        for worker in here:
+            if worker.pool in found:
+                found[worker.pool] = max(found[worker.pool], self._rates.get(worker.id, 0.0))
+        return found
 
     def purse_of_draft(self, draft: Draft) -> Purse | None:
         """The purse that a job would have if it were submitted now; None: it has no cap."""

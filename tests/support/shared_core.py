@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 FOLDER = Path(__file__).parents[2] / "addons" / "shared"
 
@@ -25,3 +28,14 @@ def pythons() -> dict[str, Path]:
         if path:
             found[version] = Path(path)
     return found
+
+
+def run_plainly(version: str, program: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a text in a Python of this version that knows nothing but `folder`; skips where that Python is missing."""
+    python = pythons().get(version)
+    if python is None:
+        pytest.skip(f"Python {version} is not on this machine; install it with: pyenv install {version}")
+    argv = [python, "-I", "-B", "-W", "error::SyntaxWarning", "-c", program, str(folder)]
+    return subprocess.run(
+        argv, capture_output=True, text=True, timeout=60, check=False, env={"PATH": os.environ["PATH"]}
+    )
