@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from scheduler.domain.states import TERMINAL_JOBS, JobStatus
 from scheduler.errors import Conflict
 from scheduler.service.farm import Farm
 from scheduler.service.ledger import Ledger
-from scheduler.service.viewing import find_unended_job
+from scheduler.service.viewing import find_job
 from scheduler.store.transaction import Transaction
 
 
@@ -21,7 +22,14 @@ async def cap_job(farm: Farm, job: int, usd: float | None, by: str) -> None:
     """
 
     def change(tx: Transaction, ledger: Ledger) -> None:
-        row = find_unended_job(tx.session, job, what="a cost cap", hint="Cap a job that is queued, running or paused.")
+        row = find_job(tx.session, job)
+        if JobStatus(row.status) in TERMINAL_JOBS:
+            raise Conflict(
+                f"Job {job:05d} is {row.status}: a cost cap would change nothing.",
+                code="job_state",
+                details={"status": row.status},
+                hint="Cap a job that is queued, running or paused.",
+            )
         if row.away is not None:
             raise Conflict(
                 f"Job {job:05d} is at {row.away}, with the cost cap that it was sent with.",

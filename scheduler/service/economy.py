@@ -24,12 +24,13 @@ from scheduler.domain.economy import (
     points_left,
     put_in,
 )
+from scheduler.domain.states import TERMINAL_JOBS, JobStatus
 from scheduler.errors import Conflict, NotFound, Refused
 from scheduler.service.farm import Farm, iso
 from scheduler.service.identity import Role
 from scheduler.service.ledger import Ledger
 from scheduler.service.refunding import account_of
-from scheduler.service.viewing import find_job, find_unended_job
+from scheduler.service.viewing import find_job
 from scheduler.settings import Settings
 from scheduler.store.production import PointsAccount, PointsEntry
 from scheduler.store.tables import Token, Worker
@@ -122,7 +123,14 @@ async def boost_job(farm: Farm, user: str, job: int, points: float, then: ThenBo
     prices = prices_of(farm.settings)
 
     def change(tx: Transaction, ledger: Ledger) -> Boosted:
-        row = find_unended_job(tx.session, job, what="points", hint="Boost a job that is queued, running or paused.")
+        row = find_job(tx.session, job)
+        if JobStatus(row.status) in TERMINAL_JOBS:
+            raise Conflict(
+                f"Job {job:05d} is {row.status}: points would change nothing.",
+                code="job_state",
+                details={"status": row.status},
+                hint="Boost a job that is queued, running or paused.",
+            )
         account = account_of(tx, user)
         bought = buy_boost(account.balance, row.boost, points, prices)
         if isinstance(bought, Refusal):

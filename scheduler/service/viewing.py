@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 from sqlmodel import Session, col, func, select
 
 from scheduler.domain.reliability import reliability
-from scheduler.domain.states import TERMINAL_JOBS, JobStatus, WorkerStatus
-from scheduler.errors import Conflict, NotFound
+from scheduler.domain.states import WorkerStatus
+from scheduler.errors import NotFound
 from scheduler.routing.route import HOME_POOL, SITE_BACKEND
 from scheduler.service.farm import Farm, iso, job_number
 from scheduler.service.ledger import EventNote
@@ -62,23 +62,6 @@ def find_job(session: Session, job: int) -> Job:
     row = session.get(Job, job)
     if row is None or row.removed:
         raise job_unknown(f"{job:05d}")
-    return row
-
-
-def find_unended_job(session: Session, job: int, *, what: str, hint: str) -> Job:
-    """A job of the queue that something may still be changed of; `what` would change nothing of an ended one.
-
-    Raises:
-        NotFound: there is none, or it was removed. Conflict: `job_state`, it has ended.
-    """
-    row = find_job(session, job)
-    if JobStatus(row.status) in TERMINAL_JOBS:
-        raise Conflict(
-            f"Job {job:05d} is {row.status}: {what} would change nothing.",
-            code="job_state",
-            details={"status": row.status},
-            hint=hint,
-        )
     return row
 
 
